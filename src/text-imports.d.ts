@@ -1,0 +1,11 @@
+// Python, CSS and HTML sources are imported as text (`with { type: "text" }`) and compiled into the executable.
+declare module "*.py" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: a text import has no other form
+  export default text;
+}
+declare module "*.css" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: a text import has no other form
+  export default text;
+}
