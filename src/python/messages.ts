@@ -1,0 +1,97 @@
+// What travels on the channel (frames.ts), and what a call comes to. The Python side is programs/worker.py.
+
+/** Starts a worker program; the body is JSON, {module name: source text}. */
+export interface StartHeader {
+  readonly id: 0;
+  readonly kind: "start";
+  /** Opens the lines that mark which call printed what (output.ts). */
+  readonly marker: string;
+  /** Whether the worker may use orjson when its Python has it. */
+  readonly orjson: boolean;
+}
+
+/** Runs a script; the body is that of POST /evaluate. */
+export interface EvaluateHeader {
+  readonly id: number;
+  readonly kind: "evaluate";
+}
+
+/** The first words of an interpreter. */
+export interface HelloHeader {
+  readonly id: 0;
+  readonly kind: "hello";
+  /** Major, minor, micro. */
+  readonly version: readonly [number, number, number];
+  /** `cpython`, `pypy`, ... */
+  readonly implementation: string;
+  readonly executable: string;
+}
+
+/** The worker waits for calls. */
+export interface ReadyHeader {
+  readonly id: 0;
+  readonly kind: "ready";
+  /** Process id of the worker itself; the keeper above it has another. */
+  readonly pid: number;
+}
+
+/** The end of a call. */
+export interface ReplyHeader {
+  readonly id: number;
+  readonly kind: "result" | "raised" | "rejected";
+  /** What the call left running; such a worker is not used again. */
+  readonly leftovers?: "processes" | "threads";
+}
+
+export type Header = StartHeader | EvaluateHeader | HelloHeader | ReadyHeader | ReplyHeader;
+
+/** A frame inside the script, outermost first in a list. */
+export interface ScriptFrame {
+  readonly line: number;
+  readonly function: string;
+  readonly text: string;
+}
+
+/** Body of a `raised` frame. */
+export interface Raised {
+  readonly type: string;
+  readonly message: string;
+  /** Line of the user's script, or null when the error is not at a line. */
+  readonly line: number | null;
+  readonly frames: readonly ScriptFrame[];
+  /** Path of the Python that looked for a missing module. */
+  readonly interpreter?: string;
+  /** Why a `tabpy.query` failed whose `response` was asked for. */
+  readonly cause?: unknown;
+}
+
+/** Body of a `rejected` frame. */
+export interface Rejected {
+  readonly message: string;
+  readonly info: unknown;
+}
+
+/** What a call comes to. Scripts that fail are data; only faults around a call are thrown (TabPyError). */
+export type Reply =
+  | { readonly kind: "result"; readonly body: Buffer }
+  | { readonly kind: "raised"; readonly raised: Raised }
+  | { readonly kind: "rejected"; readonly rejected: Rejected }
+  | { readonly kind: "timed-out" }
+  /** The caller's signal fired: nobody waits for the answer. */
+  | { readonly kind: "cancelled" }
+  /** The worker process ended during the call; `reason` says how. */
+  | { readonly kind: "lost"; readonly reason: string };
+
+/** One call for a worker. */
+export interface Call {
+  /** Shown in the log beside what the script prints. */
+  readonly callId: string;
+  readonly kind: EvaluateHeader["kind"];
+  readonly body: Uint8Array;
+  /** Milliseconds from the moment that a worker takes the call; undefined for no limit. */
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a call in some worker. Throws TabPyError `unavailable` when none can take it. */
+export type Execute = (call: Call) => Promise<Reply>;

@@ -1,0 +1,281 @@
+// The pool: keeps a number of workers warm, gives each one call at a time in the order of arrival, and replaces
+// every worker that is lost, used up or has grown too large. What a call does inside a worker is worker.ts's.
+
+import { errorText, TabPyError } from "../errors.ts";
+import type { Service } from "../lifecycle.ts";
+import type { Logger } from "../logging/logger.ts";
+import { type Command, commandText, noSuitablePython, unsuitable } from "./interpreter.ts";
+import { watchMemory } from "./memory.ts";
+import type { Call, Reply } from "./messages.ts";
+import type { SpawnWorker } from "./spawn.ts";
+import { Worker, type WorkerOptions } from "./worker.ts";
+
+export interface PoolOptions {
+  /** Interpreters to try, in order; the first suitable one is used from then on. */
+  readonly commands: readonly Command[];
+  readonly spawn: (command: Command) => ReturnType<SpawnWorker>;
+  readonly useOrjson: boolean;
+  /** Workers to keep. */
+  readonly size: number;
+  /** Calls that may wait for a worker. */
+  readonly queueSize: number;
+  readonly queueTimeoutMs: number;
+  /** Calls after which a worker is replaced; 0 for never. */
+  readonly workerMaxRequests: number;
+  /** Resident bytes past which a worker is replaced, in the middle of its call too; 0 for never. */
+  readonly workerMemoryBytes: number;
+  readonly log: Logger;
+}
+
+interface Waiting {
+  readonly call: Call;
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: TabPyError) => void;
+  readonly timer: NodeJS.Timeout;
+  readonly onAbort: () => void;
+}
+
+const firstPauseMs = 250;
+const longestPauseMs = 30_000;
+/** How long stopped workers may take to be gone. */
+const stopTimeoutMs = 5000;
+
+export class Pool implements Service {
+  readonly name = "workers";
+  /** Resolves when the first worker is ready; rejects (TabPyError `config`) when no interpreter is suitable. */
+  readonly interpreterFound: Promise<void>;
+
+  readonly #options: PoolOptions;
+  readonly #log: Logger;
+  readonly #found = Promise.withResolvers<void>();
+  /** Every worker that counts: starting, idle or busy. */
+  readonly #workers = new Set<Worker>();
+  readonly #starting = new Set<Worker>();
+  readonly #idle: Worker[] = [];
+  readonly #queue = new Set<Waiting>();
+  readonly #ending = new Set<Promise<unknown>>();
+  #commands: readonly Command[];
+  #refusals: string[] = [];
+  #isChosen = false;
+  #failures = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #retryAt = 0;
+  #isStopping = false;
+  #stopWatching = () => {};
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#commands = options.commands;
+    this.interpreterFound = this.#found.promise;
+    this.interpreterFound.catch(() => {}); // main.ts waits for it, at its own time
+  }
+
+  /** Begins to start workers; calls may come at once and wait for the first. */
+  async start(): Promise<void> {
+    this.#startWorker();
+    const limit = this.#options.workerMemoryBytes;
+    if (limit > 0)
+      this.#stopWatching = watchMemory(
+        () => this.#workers,
+        limit,
+        (worker, bytes) => this.#tooLarge(worker, bytes),
+      );
+  }
+
+  /** Ends all workers. Calls that run or wait are answered as unavailable. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#stopWatching();
+    clearTimeout(this.#retryTimer);
+    this.#rejectQueue("The server is stopping", 1);
+    for (const worker of [...this.#workers]) {
+      this.#forget(worker);
+      if (worker.isBusy || worker.pid === undefined) worker.kill("the server is stopping");
+      else worker.end();
+    }
+    const late = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
+    await Promise.race([Promise.all(this.#ending), late]);
+  }
+
+  /** Run a call in the next free worker. Throws TabPyError `unavailable` when none can take it in time. */
+  readonly execute = (call: Call): Promise<Reply> => {
+    if (this.#isStopping) return Promise.reject(unavailable("The server is stopping", "", 1));
+    const worker = this.#idle.pop();
+    if (worker !== undefined) return this.#run(worker, call);
+    if (this.#retryTimer !== undefined && this.#workers.size === 0) return Promise.reject(this.#noPython());
+    if (this.#queue.size >= this.#options.queueSize) {
+      const info = `${this.#queue.size} calls are waiting for a worker`;
+      return Promise.reject(unavailable("The server is busy", info, 1));
+    }
+    return this.#enqueue(call);
+  };
+
+  #enqueue(call: Call): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#queue.delete(waiting);
+        clearTimeout(waiting.timer);
+        call.signal.removeEventListener("abort", onAbort);
+      };
+      const onAbort = () => {
+        leave();
+        resolve({ kind: "cancelled" });
+      };
+      const timer = setTimeout(() => {
+        leave();
+        const info = `no worker was free within ${this.#options.queueTimeoutMs / 1000} s`;
+        reject(unavailable("The server is busy", info, 1));
+      }, this.#options.queueTimeoutMs);
+      const waiting: Waiting = { call, resolve, reject, timer, onAbort };
+      call.signal.addEventListener("abort", onAbort);
+      this.#queue.add(waiting);
+    });
+  }
+
+  async #run(worker: Worker, call: Call): Promise<Reply> {
+    const reply = await worker.run(call);
+    this.#release(worker);
+    return reply;
+  }
+
+  /** A worker is free: give it the next call, or replace it when it is used up. */
+  #release(worker: Worker): void {
+    if (!this.#workers.has(worker)) return;
+    const limit = this.#options.workerMaxRequests;
+    if (limit > 0 && worker.callCount >= limit) {
+      this.#replace(worker, `it has taken ${worker.callCount} calls`);
+      return;
+    }
+    for (const waiting of this.#queue) {
+      this.#queue.delete(waiting);
+      clearTimeout(waiting.timer);
+      waiting.call.signal.removeEventListener("abort", waiting.onAbort);
+      this.#run(worker, waiting.call).then(waiting.resolve, waiting.reject);
+      return;
+    }
+    this.#idle.push(worker);
+  }
+
+  /** Take an idle worker out and end it in peace. */
+  #replace(worker: Worker, reason: string): void {
+    this.#log.info(`Worker ${worker.pid} is replaced: ${reason}`);
+    this.#forget(worker);
+    worker.end();
+    this.#fill();
+  }
+
+  #tooLarge(worker: Worker, bytes: number): void {
+    const megabytes = Math.round(bytes / 1024 / 1024);
+    const reason = `its memory of ${megabytes} MB passed TABPY_WORKER_MEMORY_MB`;
+    if (worker.isBusy) worker.kill(reason);
+    else if (this.#idle.includes(worker)) this.#replace(worker, reason);
+  }
+
+  #lost(worker: Worker, reason: string): void {
+    if (this.#starting.has(worker) || !this.#workers.has(worker)) return;
+    this.#log.warning(`Worker ${worker.pid} is lost and replaced: ${reason}`);
+    this.#forget(worker);
+    this.#fill();
+  }
+
+  #forget(worker: Worker): void {
+    this.#workers.delete(worker);
+    const at = this.#idle.indexOf(worker);
+    if (at !== -1) this.#idle.splice(at, 1);
+  }
+
+  /** Start workers until there are enough; the first one alone, until it has shown which Python serves. */
+  #fill(): void {
+    if (this.#retryTimer !== undefined) return;
+    while (!this.#isStopping && this.#workers.size < this.#options.size) {
+      if (!this.#isChosen && this.#workers.size > 0) return;
+      this.#startWorker();
+    }
+  }
+
+  async #startWorker(): Promise<void> {
+    const [command] = this.#commands;
+    if (command === undefined) return;
+    const worker = new Worker(this.#workerOptions(command));
+    this.#workers.add(worker);
+    this.#starting.add(worker);
+    const ended: Promise<unknown> = worker.ended.then(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+    try {
+      await worker.start();
+      this.#starting.delete(worker);
+      if (this.#isStopping) return;
+      if (!this.#isChosen)
+        this.#log.info(`Scripts run in ${commandText(command)}, ${this.#options.size} workers`);
+      this.#isChosen = true;
+      this.#failures = 0;
+      this.#found.resolve();
+      this.#release(worker);
+      this.#fill();
+    } catch (error) {
+      this.#starting.delete(worker);
+      this.#forget(worker);
+      if (!this.#isStopping) this.#startFailed(command, error);
+    }
+  }
+
+  #startFailed(command: Command, error: unknown): void {
+    if (error instanceof TabPyError && error.code === "config" && !this.#isChosen) {
+      this.#refusals.push(error.message);
+      this.#commands = this.#commands.slice(1);
+      if (this.#commands.length > 0) return this.#fill();
+      this.#isStopping = true;
+      this.#found.reject(noSuitablePython(this.#refusals));
+      return;
+    }
+    if (this.#retryTimer !== undefined) return;
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++);
+    this.#log.error(
+      `Cannot start a worker with ${commandText(command)}: ${errorText(error)}; next try in ${pauseMs / 1000} s`,
+    );
+    this.#retryAt = Date.now() + pauseMs;
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#fill();
+    }, pauseMs);
+    if (this.#workers.size === 0) this.#rejectQueue(this.#noPython().message, this.#retrySeconds());
+  }
+
+  #workerOptions(command: Command): WorkerOptions {
+    return {
+      spawn: () => this.#options.spawn(command),
+      useOrjson: this.#options.useOrjson,
+      refuse: (hello) => unsuitable(command, hello),
+      onOutput: (callId, line) =>
+        this.#log.for("script.py").info(callId === undefined ? line : `${line} <<call ID: ${callId}>>`),
+      onLost: (worker, reason) => this.#lost(worker, reason),
+    };
+  }
+
+  #rejectQueue(message: string, retryAfterSeconds: number): void {
+    for (const waiting of [...this.#queue]) {
+      this.#queue.delete(waiting);
+      clearTimeout(waiting.timer);
+      waiting.call.signal.removeEventListener("abort", waiting.onAbort);
+      waiting.reject(unavailable(message, "", retryAfterSeconds));
+    }
+  }
+
+  #retrySeconds(): number {
+    return Math.max(1, Math.ceil((this.#retryAt - Date.now()) / 1000));
+  }
+
+  #noPython(): TabPyError {
+    return unavailable(
+      "Python cannot be started",
+      "the server's log says why; it is tried again",
+      this.#retrySeconds(),
+    );
+  }
+}
+
+function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {
+  const headers = { "Retry-After": String(retryAfterSeconds) };
+  return new TabPyError("unavailable", message, info === "" ? { headers } : { info, headers });
+}

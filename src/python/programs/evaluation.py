@@ -1,0 +1,72 @@
+"""POST /evaluate: from the bytes of a request to a script that can run.
+
+Reading is `json`'s; `orjson` does it faster where that Python has it, unless the answer could differ.
+"""
+
+import json
+
+from _tabpy_worker.scripts import EmptyScript
+
+# Longer numbers may be integers that orjson turns into floats: 64 bits hold 18 digits for certain.
+_LONG_NUMBER = b"0" * 19
+_DIGITS_ONLY = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_ARGUMENT_NAMES = {count: tuple("_arg%d" % (at + 1) for at in range(count)) for count in range(17)}
+
+
+class Rejected(Exception):
+    """The request is not well formed; `message` and `info` are the members of the answer."""
+
+    def __init__(self, message, info=None):
+        super().__init__(message)
+        self.message = message
+        self.info = {} if info is None else info
+
+
+def read_json(body, orjson=None):
+    """The value of a body. Raises Rejected with `json`'s own words when it is no JSON."""
+    if orjson is not None:
+        if _LONG_NUMBER not in bytes(body).translate(_DIGITS_ONLY):
+            try:
+                return orjson.loads(body)
+            except ValueError:
+                pass  # NaN literals, lone surrogates, a byte order mark: json decides, and words the error
+    try:
+        text = str(body, "utf-8")
+        if text.startswith("\ufeff"):
+            text = text[1:]
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        kind = type(error).__name__
+        raise Rejected("Error processing script", "%s : %s" % (kind, error)) from None
+
+
+def parse_evaluate(body, scripts, orjson=None):
+    """(compiled script, arguments in order) of a request's body.
+
+    Raises Rejected for a malformed request, and what compiling the script raises.
+    """
+    request = read_json(body, orjson)
+    text = request.get("script") if type(request) is dict else None
+    if text is None:
+        raise Rejected("Script is empty.")
+    if type(text) is not str:
+        raise Rejected("Script must be text.")
+    data = request.get("data")
+    if data is None:
+        data = {}
+    if type(data) is not dict:
+        raise Rejected("Script parameters need to be provided as a dictionary.")
+    names = _argument_names(len(data))
+    try:
+        arguments = [data[name] for name in names]
+    except KeyError:
+        raise Rejected("Variables names should follow the format _arg1, _arg2, _argN") from None
+    try:
+        return scripts.get(text, names), arguments
+    except EmptyScript:
+        raise Rejected("Script is empty.") from None
+
+
+def _argument_names(count):
+    names = _ARGUMENT_NAMES.get(count)
+    return names if names is not None else tuple("_arg%d" % (at + 1) for at in range(count))

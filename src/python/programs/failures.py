@@ -1,0 +1,70 @@
+"""What a script raised, as data: type, text, line, and the frames of the traceback that are the script's own."""
+
+import json
+import sys
+
+from _tabpy_worker.scripts import FUNCTION_NAME, MODULE_NAME
+
+MAX_MESSAGE_CHARACTERS = 65536
+MAX_FRAMES = 50
+
+
+class MissingResponse(KeyError):
+    """`response` was asked of a failed `tabpy.query`; carries why it failed."""
+
+    def __init__(self, cause):
+        super().__init__("response")
+        self.cause = cause
+
+
+def describe(error, script=None):
+    """JSON bytes for a `raised` frame.
+
+    Members: `type`, `message`, `line` (in the user's script, or null), `frames` (outermost first, each `line`,
+    `function`, `text`), `interpreter` for a module that is not there, `cause` for a failed `tabpy.query`.
+    """
+    message = _text_of(error)
+    frames = _own_frames(error, script)
+    line = frames[-1]["line"] if frames else None
+    if isinstance(error, SyntaxError) and not frames:
+        line = error.lineno
+    raised = {"type": type(error).__name__, "message": message, "line": line, "frames": frames}
+    if isinstance(error, ModuleNotFoundError):
+        raised["interpreter"] = sys.executable
+    if isinstance(error, MissingResponse):
+        raised["cause"] = error.cause
+    return json.dumps(raised).encode("ascii")
+
+
+def _text_of(error):
+    try:
+        text = str(error)
+    except BaseException as failure:  # a script's own __str__ may raise anything
+        return "<the text of this %s can't be had: its __str__ raised %s>" % (
+            type(error).__name__, type(failure).__name__)
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        return text[:MAX_MESSAGE_CHARACTERS] + "... (%d characters)" % len(text)
+    return text
+
+
+def _own_frames(error, script):
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") == MODULE_NAME:
+            name = frame.f_code.co_name
+            frames.append({
+                "line": trace.tb_lineno,
+                "function": "<script>" if name == FUNCTION_NAME else name,
+                "text": script.line_text(trace.tb_lineno) if script is not None else "",
+            })
+        trace = trace.tb_next
+    if len(frames) > MAX_FRAMES:  # a recursion: both ends tell where it began and where it stopped
+        frames = frames[:MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2:]
+    return frames
+
+
+def describe_rejection(rejected):
+    """JSON bytes for a `rejected` frame: `message` and `info` of the answer."""
+    return json.dumps({"message": rejected.message, "info": rejected.info}).encode("ascii")

@@ -1,0 +1,161 @@
+"""The worker: takes one call after the other from the channel, runs it, answers.
+
+Everything that a script can leave behind for the next one is put back here after each call: standard streams,
+current folder, recursion limit, timers. What can't be put back, processes and threads left running, is reported
+with the answer, and the server replaces this worker.
+"""
+
+import _thread
+import faulthandler
+import gc
+import os
+import signal
+import sys
+
+from _tabpy_worker import evaluation, failures, results, scripts
+from _tabpy_worker.frames import MAX_BODY_BYTES, FrameReader, FrameWriter
+from _tabpy_worker.output import ScriptOutput
+from _tabpy_worker.tabpy_object import TabPy
+
+OOM_SCORE = b"500"
+
+
+def main(start):
+    """Serve calls until the channel closes. `start` is the header of the server's first frame."""
+    reader, writer = _take_channel()
+    output = ScriptOutput(start["marker"])
+    faulthandler.enable(2)
+    _prefer_for_oom_killer()
+    scripts.register_module()
+    worker = Worker(_load_orjson() if start.get("orjson", True) else None, output)
+    gc.collect()
+    gc.freeze()
+    writer.write({"id": 0, "kind": "ready", "pid": os.getpid()})
+    worker.serve(reader, writer)
+
+
+def _take_channel():
+    """Move the channel off descriptors 0 and 1, where scripts and their children would find it."""
+    reader, writer = FrameReader(os.dup(0)), FrameWriter(os.dup(1))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return reader, writer
+
+
+def _prefer_for_oom_killer():
+    """When the machine runs out of memory, Linux shall end the script that took it, not the server."""
+    try:
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+            file.write(OOM_SCORE)
+    except OSError:
+        pass
+
+
+def _load_orjson():
+    try:
+        import orjson
+    except Exception:  # not there, or built for another Python
+        return None
+    return orjson
+
+
+class Worker:
+    """Runs calls one at a time."""
+
+    def __init__(self, orjson, output):
+        self._orjson = orjson
+        self._output = output
+        self._scripts = scripts.ScriptCache()
+        self._tabpy = TabPy()
+        self._surroundings = Surroundings()
+
+    def serve(self, reader, writer):
+        """Answer frames until the channel ends."""
+        process = os.getpid()
+        while True:
+            frame = reader.read()
+            if frame is None:
+                return
+            header, body = frame
+            frame = None
+            number = header["id"]
+            self._output.start_call(number)
+            kind, answer = self._evaluate(body)
+            body = None
+            if os.getpid() != process:  # a script forked and its child came back here: only one may answer
+                os._exit(0)
+            self._output.end_call()
+            writer.write_reply(number, kind, answer, self._surroundings.restore())
+            answer = None
+
+    def _evaluate(self, body):
+        script = None
+        try:
+            script, arguments = evaluation.parse_evaluate(body, self._scripts, self._orjson)
+            body = None
+            value = script.bind()(self._tabpy, *arguments)
+            arguments = None
+            encoded = results.encode(value, self._orjson)
+            if len(encoded) > MAX_BODY_BYTES:
+                raise ValueError("The result is %d bytes of JSON, more than 1 GiB" % len(encoded))
+            return b"result", encoded
+        except evaluation.Rejected as rejected:
+            return b"rejected", failures.describe_rejection(rejected)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: they end the call, not the worker
+            return b"raised", failures.describe(error, script)
+
+
+class Surroundings:
+    """What a process has but once, and a script may change."""
+
+    def __init__(self):
+        self._recursion_limit = sys.getrecursionlimit()
+        self._threads = _thread._count()
+        self._posix = os.name == "posix"
+        self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
+        self._adopted = self._open_children_of_keeper()
+
+    def restore(self):
+        """Put back what can be; what the call left running, as text ("processes", "threads"), or None."""
+        if sys.getrecursionlimit() != self._recursion_limit:
+            sys.setrecursionlimit(self._recursion_limit)
+        if self._posix:
+            os.fchdir(self._folder)
+            signal.alarm(0)
+            if self._has_processes():
+                return "processes"
+        else:
+            os.chdir(self._folder)
+        if _thread._count() > self._threads:
+            return "threads"
+        return None
+
+    @staticmethod
+    def _open_children_of_keeper():
+        """Orphans of a script's children become the keeper's: its list of children tells (Linux)."""
+        keeper = os.getppid() if hasattr(os, "getppid") else 0
+        try:
+            return os.open("/proc/%d/task/%d/children" % (keeper, keeper), os.O_RDONLY)
+        except OSError:
+            return None
+
+    def _has_processes(self):
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return False
+        try:
+            while True:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if ended is None:
+                    return True
+                # A child that ended and that nobody waits for: the garbage of subprocess and os.fork.
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            pass
+        if self._adopted is None:
+            return False
+        try:
+            return len(os.pread(self._adopted, 64, 0).split()) > 1
+        except OSError:
+            return False

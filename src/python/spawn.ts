@@ -1,0 +1,67 @@
+// How a worker process is made: the user's Python with the boot program, in a session of its own, three pipes.
+// Nothing else knows that it is a local process.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { errorText } from "../errors.ts";
+import type { Command } from "./interpreter.ts";
+import { bootProgram } from "./programs.ts";
+import { forceEnd, requestEnd } from "./terminate.ts";
+
+/** A process that speaks frames (frames.ts). */
+export interface WorkerProcess {
+  /** Frames to the worker. Ending it asks the worker to end. */
+  readonly input: Writable;
+  /** Frames from the worker. */
+  readonly output: Readable;
+  /** What scripts print, and what Python says when it can't start. */
+  readonly log: Readable;
+  /** Resolves when the process and what it started is gone, with how it ended, for people. */
+  readonly ended: Promise<string>;
+  /** End the process and everything that it started, now. `workerPid` is the one that its `ready` named. */
+  kill(workerPid: number | undefined): void;
+}
+
+export type SpawnWorker = () => WorkerProcess;
+
+/** How long a keeper may take to end what its worker started, before it is ended itself. */
+const keeperPatienceMs = 4000;
+
+/** Spawn `command` as a worker with the environment `env`. Failure to start shows as an immediate end. */
+export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerProcess {
+  const child = spawn(command.file, [...command.args, "-c", bootProgram], {
+    env,
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: process.platform !== "win32", // a session of its own: Ctrl-C at the terminal is for the server
+    windowsHide: true,
+  });
+  const killed = {
+    workerPid: undefined as number | undefined,
+    timer: undefined as NodeJS.Timeout | undefined,
+  };
+  const ended = untilEnded(child).then((how) => {
+    clearTimeout(killed.timer);
+    // A keeper that a script has killed could not clean up: what is left of the worker's group goes here.
+    if (killed.workerPid !== undefined) forceEnd(undefined, killed.workerPid);
+    return how;
+  });
+  return {
+    input: child.stdin,
+    output: child.stdout,
+    log: child.stderr,
+    ended,
+    kill(workerPid) {
+      killed.workerPid = workerPid;
+      if (killed.timer !== undefined || child.exitCode !== null || child.signalCode !== null) return;
+      requestEnd(child);
+      killed.timer = setTimeout(() => forceEnd(child, workerPid), keeperPatienceMs);
+    },
+  };
+}
+
+function untilEnded(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(errorText(error)));
+    child.on("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
