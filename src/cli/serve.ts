@@ -1,0 +1,91 @@
+// `tabpy`: serves until it is asked to stop.
+
+import { type ArgsDef, defineCommand } from "citty";
+import { consola } from "consola";
+import type { Config } from "../config/config.ts";
+import { defaultText, settings } from "../config/settings.ts";
+import { TabPyError } from "../errors.ts";
+import { untilAskedToStop } from "../lifecycle.ts";
+import { createLogger } from "../logging/logger.ts";
+import { LogWriter } from "../logging/writer.ts";
+import { startTabPy, version } from "../main.ts";
+import { configCommand } from "./config.ts";
+import { configOptions, loadFromOptions } from "./options.ts";
+import type { CliCommand } from "./run.ts";
+import { userCommand } from "./user.ts";
+
+const args: ArgsDef = {
+  ...configOptions,
+  "disable-auth-warning": {
+    type: "boolean",
+    description: "Start without authentication and without asking",
+  },
+  version: { type: "boolean", description: "Print the version" },
+};
+
+export const serveCommand: CliCommand = {
+  command: defineCommand({
+    meta: { name: "tabpy", version, description: "Runs Python for Tableau: an analytics extension server" },
+    args,
+    subCommands: { config: configCommand.command, user: userCommand.command },
+  }),
+  subCommands: { config: configCommand, user: userCommand },
+  examples: `EXAMPLE
+
+  tabpy --config /etc/tabpy/tabpy.conf
+  TABPY_PORT=8004 TABPY_PYTHON=/opt/venv/bin/python tabpy --disable-auth-warning
+
+SETTINGS, in the section [TabPy] of the config file or as environment variables, which win
+
+${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`).join("\n")}`,
+  run: async (given) => {
+    if (given.version === true) {
+      process.stdout.write(`tabpy ${version}\n`);
+      return 0;
+    }
+    const { loaded, config } = loadFromOptions(given);
+    if (given["disable-auth-warning"] !== true) await confirmOpenServer(config);
+    const writer = new LogWriter(1);
+    try {
+      return await serve(config, loaded.warnings, writer);
+    } finally {
+      await writer.stop();
+    }
+  },
+};
+
+async function serve(config: Config, warnings: readonly string[], writer: LogWriter): Promise<number> {
+  const asked = untilAskedToStop(() => process.exit(1));
+  const log = createLogger(writer.write, config.logLevel, "serve.ts");
+  for (const warning of warnings) log.warning(warning);
+  const tabpy = await startTabPy(config, log);
+  log.info(`Web service listening on port ${config.port}`);
+  log.info(`TabPy ${version} serves at ${tabpy.url}`);
+  const stopped = await Promise.race([asked, tabpy.pythonFound.then(() => asked)]).catch((error: unknown) => error);
+  if (typeof stopped === "string") log.info(`Stopping on ${stopped}`);
+  await tabpy.stop();
+  if (typeof stopped !== "string") throw stopped;
+  return 0;
+}
+
+/**
+ * A server that runs anyone's scripts must be meant: a person at a terminal is asked, a service is refused.
+ *
+ * @throws TabPyError `config` when it is not meant.
+ */
+async function confirmOpenServer(config: Config): Promise<void> {
+  if (config.passwordFile !== undefined || !config.isEvaluateEnabled || isLoopback(config.host)) return;
+  const danger = `anyone who reaches port ${config.port} can run code on this machine`;
+  const remedies = "set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning";
+  if (process.stdin.isTTY && process.stdout.isTTY) {
+    consola.warn(`Without TABPY_PWD_FILE, ${danger}.`);
+    const answer = await consola.prompt("Start without authentication?", { type: "confirm", initial: false, cancel: "undefined" });
+    if (answer === true) return;
+  }
+  throw new TabPyError("config", `Not started without authentication: ${danger}; ${remedies}`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+

@@ -1,0 +1,28 @@
+// Compressed answers for clients that accept them. Small ones are not worth it.
+
+import type { MiddlewareHandler } from "hono";
+import { promisify } from "node:util";
+import { constants, gzip as compress } from "node:zlib";
+import type { AppEnv } from "./types.ts";
+
+const deflate = promisify(compress);
+const minBytes = 1024;
+const acceptsGzip = /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?($|,)/i;
+
+/** Compresses answers of 1 KiB and more, on a thread of zlib's, at its fastest level. */
+export function gzip(): MiddlewareHandler<AppEnv> {
+  return async function gzip(c, next) {
+    await next();
+    const accepted = c.req.header("accept-encoding");
+    if (accepted === undefined || !acceptsGzip.test(accepted) || c.req.method === "HEAD") return;
+    // Answers carry their length, so that small ones are passed on untouched.
+    if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding")) return;
+    const packed = await deflate(await c.res.arrayBuffer(), { level: constants.Z_BEST_SPEED });
+    const headers = new Headers(c.res.headers);
+    headers.set("Content-Encoding", "gzip");
+    headers.set("Content-Length", String(packed.length));
+    const status = c.res.status;
+    c.res = undefined; // or Hono merges the old headers into the new
+    c.res = new Response(packed, { status, headers });
+  };
+}

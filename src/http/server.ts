@@ -1,0 +1,135 @@
+// The listening socket: HTTP or HTTPS, its limits against hostile clients, and its end in peace.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { errnoOf, TabPyError } from "../errors.ts";
+import type { Service } from "../lifecycle.ts";
+
+export interface ServerOptions {
+  readonly fetch: Parameters<typeof getRequestListener>[0];
+  readonly host: string;
+  readonly port: number;
+  /** PEM texts and minimum version; undefined for plain HTTP. */
+  readonly tls: TlsOptions | undefined;
+  readonly maxConnections: number;
+  readonly headerTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** How long `stop` waits for requests that are being answered. */
+  readonly drainTimeoutMs: number;
+}
+
+export interface TlsOptions {
+  readonly certificate: string;
+  readonly key: string;
+  readonly minimumVersion: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+}
+
+const maxHeaderBytes = 32 * 1024;
+/** How often slow connections are looked for. */
+const checkIntervalMs = 500;
+
+export class HttpServer implements Service {
+  readonly name = "server";
+  readonly #options: ServerOptions;
+  readonly #server: Server;
+  #running = 0;
+  #isStopping = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#server = createHttpServer(options);
+    const answer = getRequestListener(options.fetch, { overrideGlobalObjects: false });
+    this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      this.#running++;
+      if (this.#isStopping) response.setHeader("Connection", "close");
+      response.on("close", () => {
+        this.#running--;
+        if (this.#running === 0) this.#onDrained?.();
+      });
+      request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono makes a URL of it
+      answer(request, response);
+    });
+    this.#server.on("clientError", refuseMalformed);
+    this.#server.maxConnections = options.maxConnections;
+    this.#server.keepAliveTimeout = options.idleTimeoutMs;
+    this.#server.timeout = 0; // a script may run long without a byte on its connection
+  }
+
+  /** Listen. Throws TabPyError `config` that names the port when that is not possible. */
+  async start(): Promise<void> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", (error) => reject(cannotListen(error, host, port)));
+      this.#server.listen({ host, port, backlog: 1024 }, () => resolve());
+    });
+  }
+
+  /** Stop accepting, let what runs finish up to the drain limit, close what is left. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.#options.drainTimeoutMs);
+        this.#onDrained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#server.closeAllConnections();
+  }
+}
+
+function createHttpServer(options: ServerOptions): Server {
+  const limits = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: options.headerTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    connectionsCheckingInterval: checkIntervalMs,
+  };
+  if (options.tls === undefined) return createServer(limits);
+  const { certificate, key, minimumVersion } = options.tls;
+  return createTlsServer({ ...limits, cert: certificate, key, minVersion: minimumVersion });
+}
+
+/** What is no HTTP, or too much or too slow of it, gets a status and loses its connection. */
+function refuseMalformed(error: Error, socket: Duplex): void {
+  if (!socket.writable || errnoOf(error) === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = malformedStatus(errnoOf(error));
+  const body = `{"message": "${message}", "info": {}}`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function malformedStatus(code: string | undefined): [status: string, message: string] {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return ["431 Request Header Fields Too Large", "The headers of the request are too large"];
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return ["408 Request Timeout", "The request did not come in time"];
+    default:
+      return ["400 Bad Request", "The request is no HTTP/1.1"];
+  }
+}
+
+function cannotListen(error: Error, host: string, port: number): TabPyError {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: "the port is in use; stop what uses it or choose another TABPY_PORT",
+    EACCES: "not allowed; choose a TABPY_PORT from 1024 on, or run with the right to lower ones",
+    EADDRNOTAVAIL: "this machine has no such address; expected TABPY_HOST to be one of its own",
+    ENOTFOUND: "no such host; expected TABPY_HOST to be an address of this machine",
+  };
+  const reason = reasons[errnoOf(error) ?? ""] ?? error.message;
+  return new TabPyError("config", `Cannot listen on ${host} port ${port}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,130 @@
+// The composition root: builds the parts from the configuration, hands one to another, starts and stops them.
+
+import { existsSync, statSync } from "node:fs";
+import packageJson from "../package.json" with { type: "json" };
+import { createAuthenticate } from "./auth/basic.ts";
+import { readPasswordFile } from "./auth/password-file.ts";
+import type { Config } from "./config/config.ts";
+import { originText } from "./config/load.ts";
+import { defaultText } from "./config/settings.ts";
+import { TabPyError } from "./errors.ts";
+import { createApp } from "./http/app.ts";
+import { HttpServer } from "./http/server.ts";
+import { loadTls } from "./http/tls.ts";
+import { type Service, startAll, stopAll } from "./lifecycle.ts";
+import type { Logger } from "./logging/logger.ts";
+import { findCommands } from "./python/interpreter.ts";
+import { Pool } from "./python/pool.ts";
+import { spawnWorker } from "./python/spawn.ts";
+import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
+import type { PageData } from "./web/page.ts";
+
+/** This program's own version. */
+export const version: string = packageJson.version;
+/** The TabPy whose protocol this is: what clients look at. */
+export const protocolVersion = "2.13.0";
+
+export interface TabPy {
+  /** Where it listens. */
+  readonly url: string;
+  /** Rejects (TabPyError `config`) when no Python was found that can run scripts. */
+  readonly pythonFound: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Start the server. It listens when this resolves; scripts wait until the first worker is ready.
+ *
+ * @throws TabPyError `config` for what stands in the way: files, ports, certificates, Python.
+ */
+export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
+  if (config.staticPath !== undefined && !isFolder(config.staticPath)) {
+    throw new TabPyError("config", `Cannot use TABPY_STATIC_PATH "${config.staticPath}": expected a folder`);
+  }
+  if (config.isArrowWanted) log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
+  const service = readServiceInfo(config.statePath);
+  const users = config.passwordFile === undefined ? undefined : readPasswordFile(config.passwordFile);
+  const tls = config.tls === undefined ? undefined : loadTls(config.tls, log.for("tls.ts"));
+
+  const pool = new Pool({
+    ...config,
+    commands: findCommands(config.python, process.env),
+    spawn: (command) => spawnWorker(command, process.env),
+    size: config.workers,
+    useOrjson: true,
+    log: log.for("pool.ts"),
+  });
+  const app = createApp({
+    ...config,
+    service,
+    execute: pool.execute,
+    authenticate: users === undefined ? undefined : createAuthenticate(users),
+    info: infoBody(config, service),
+    endpoints: () => ({}),
+    page: () => pageData(config, service),
+    answerTimeoutMs: config.requestTimeoutMs,
+    log: log.for("app.ts"),
+  });
+  const server = new HttpServer({ ...config, fetch: app.fetch, tls });
+  const services: Service[] = [pool, server];
+  await startAll(services);
+  const scheme = tls === undefined ? "http" : "https";
+  const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
+  return {
+    url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
+    pythonFound: pool.interpreterFound,
+    stop: () => stopAll(services),
+  };
+}
+
+/** The body of GET /info, as the contract has it. */
+function infoBody(config: Config, service: ServiceInfo): unknown {
+  const authentication = { required: true, methods: { "basic-auth": {} } };
+  return {
+    description: service.description,
+    creation_time: service.creationTime,
+    state_path: config.statePath,
+    server_version: protocolVersion,
+    name: service.name,
+    versions: {
+      v1: {
+        features: {
+          ...(config.passwordFile === undefined ? {} : { authentication }),
+          evaluate_enabled: config.isEvaluateEnabled,
+          gzip_enabled: config.isGzipEnabled,
+          arrow_enabled: false,
+        },
+      },
+    },
+  };
+}
+
+function pageData(config: Config, service: ServiceInfo): PageData {
+  return {
+    info: {
+      name: service.name,
+      description: service.description,
+      creationTime: service.creationTime,
+      statePath: config.statePath,
+      serverVersion: protocolVersion,
+      version,
+      features: {
+        evaluate: config.isEvaluateEnabled,
+        gzip: config.isGzipEnabled,
+        arrow: false,
+        authentication: config.passwordFile !== undefined,
+      },
+    },
+    settings: config.effective.map(({ setting, value, origin }) => ({
+      name: setting.name,
+      value: value === undefined ? defaultText(setting) : String(value),
+      origin: originText(origin),
+    })),
+    endpoints: [],
+    prefix: service.prefix,
+  };
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
