@@ -41,7 +41,8 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.staticPath !== undefined && !isFolder(config.staticPath)) {
     throw new TabPyError("config", `Cannot use TABPY_STATIC_PATH "${config.staticPath}": expected a folder`);
   }
-  if (config.isArrowWanted) log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
+  if (config.isArrowWanted)
+    log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
   const service = readServiceInfo(config.statePath);
   const users = config.passwordFile === undefined ? undefined : readPasswordFile(config.passwordFile);
   const tls = config.tls === undefined ? undefined : loadTls(config.tls, log.for("tls.ts"));

@@ -7,7 +7,7 @@ import { errorText, TabPyError } from "../errors.ts";
 
 const iterations = 10_000;
 const hashBytes = 64;
-const hashPattern = /^[0-9a-f]{128}$/;
+const hashPattern = /^[0-9a-f]{128}$/i;
 const derive = promisify(pbkdf2);
 
 /** Lower-case user name -> hash as hex. */
@@ -19,7 +19,9 @@ export function readPasswordFile(path: string): PasswordFile {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new TabPyError("config", `Cannot read TABPY_PWD_FILE "${path}": ${errorText(error)}`, { cause: error });
+    throw new TabPyError("config", `Cannot read TABPY_PWD_FILE "${path}": ${errorText(error)}`, {
+      cause: error,
+    });
   }
   return parsePasswordFile(text, path);
 }
@@ -27,7 +29,10 @@ export function readPasswordFile(path: string): PasswordFile {
 /** The users of a password file's text; `source` is what messages call it. */
 export function parsePasswordFile(text: string, source: string): PasswordFile {
   const users = new Map<string, string>();
-  for (const [at, line] of text.replace(/^\ufeff/, "").split(/\r?\n/).entries()) {
+  for (const [at, line] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .entries()) {
     const fields = line.trim().split(/\s+/);
     const [name = "", hash = ""] = fields;
     if (name === "" || name.startsWith("#")) continue;
@@ -47,6 +52,9 @@ export async function verifyPassword(users: PasswordFile, name: string, password
   const user = name.toLowerCase();
   const hash = await derive(password, `_$salt@tabpy:${user}$_`, iterations, hashBytes, "sha512");
   const wanted = users.get(user);
-  const isEqual = timingSafeEqual(hash, wanted === undefined ? Buffer.alloc(hashBytes) : Buffer.from(wanted, "hex"));
+  const isEqual = timingSafeEqual(
+    hash,
+    wanted === undefined ? Buffer.alloc(hashBytes) : Buffer.from(wanted, "hex"),
+  );
   return wanted !== undefined && isEqual;
 }

@@ -12,7 +12,10 @@ const args: ArgsDef = {
 };
 
 export const configCommand: CliCommand = {
-  command: defineCommand({ meta: { name: "config", description: "Print the effective settings and their origin" }, args }),
+  command: defineCommand({
+    meta: { name: "config", description: "Print the effective settings and their origin" },
+    args,
+  }),
   examples: "EXAMPLE\n\n  tabpy config --config /etc/tabpy/tabpy.conf --json",
   run: async (given) => {
     const { loaded, config } = loadFromOptions(given);
@@ -25,7 +28,10 @@ export const configCommand: CliCommand = {
 type Rows = ReturnType<typeof loadFromOptions>["config"]["effective"];
 
 function asJson(rows: Rows): string {
-  const entries = rows.map(({ setting, value, origin }) => [setting.name, { value: value ?? null, origin: originText(origin) }]);
+  const entries = rows.map(({ setting, value, origin }) => [
+    setting.name,
+    { value: value ?? null, origin: originText(origin) },
+  ]);
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }
 
@@ -36,5 +42,7 @@ function asTable(rows: Rows): string {
   });
   const nameWidth = Math.max(...cells.map(([name]) => name.length));
   const valueWidth = Math.max(...cells.map(([, value]) => value.length));
-  return cells.map(([name, value, origin]) => `${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${origin}\n`).join("");
+  return cells
+    .map(([name, value, origin]) => `${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${origin}\n`)
+    .join("");
 }

@@ -5,8 +5,16 @@ import { type Config, createConfig } from "../config/config.ts";
 import { type Loaded, loadSettings } from "../config/load.ts";
 
 export const configOptions = {
-  config: { type: "string", valueHint: "FILE", description: "Config file, in the form of Python's configparser" },
-  port: { type: "string", valueHint: "PORT", description: "Port to listen on, over TABPY_PORT of file and environment" },
+  config: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Config file, in the form of Python's configparser",
+  },
+  port: {
+    type: "string",
+    valueHint: "PORT",
+    description: "Port to listen on, over TABPY_PORT of file and environment",
+  },
 } as const satisfies ArgsDef;
 
 /** Settings from the options `config` and `port`, the file and the environment. */

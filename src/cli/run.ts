@@ -13,7 +13,11 @@ export interface CliCommand {
 }
 
 /** Run `cli` with the arguments behind the program's name; the exit code. */
-export async function runCli(cli: CliCommand, rawArgs: readonly string[], parent?: CliCommand): Promise<number> {
+export async function runCli(
+  cli: CliCommand,
+  rawArgs: readonly string[],
+  parent?: CliCommand,
+): Promise<number> {
   const [first] = rawArgs;
   const subCommand = first === undefined ? undefined : cli.subCommands?.[first];
   if (subCommand !== undefined) return runCli(subCommand, rawArgs.slice(1), cli);
@@ -44,7 +48,11 @@ function parse(rawArgs: readonly string[], args: ArgsDef): Readonly<Record<strin
 }
 
 /** citty takes what it doesn't know; a mistyped option must not be taken for none. */
-function checkUsage(rawArgs: readonly string[], args: ArgsDef, subCommands: Readonly<Record<string, unknown>>): void {
+function checkUsage(
+  rawArgs: readonly string[],
+  args: ArgsDef,
+  subCommands: Readonly<Record<string, unknown>>,
+): void {
   for (let at = 0; at < rawArgs.length; at++) {
     const given = rawArgs[at] ?? "";
     if (!given.startsWith("-")) {
@@ -53,7 +61,9 @@ function checkUsage(rawArgs: readonly string[], args: ArgsDef, subCommands: Read
       throw new TabPyError("usage", `Cannot understand "${given}": expected ${wanted}`);
     }
     const [name = "", value] = given.split(/=(.*)/s);
-    const found = Object.entries(args).find(([long, arg]) => name === `--${long}` || aliasesOf(arg).includes(name));
+    const found = Object.entries(args).find(
+      ([long, arg]) => name === `--${long}` || aliasesOf(arg).includes(name),
+    );
     if (found === undefined) {
       const known = Object.keys(args).map((long) => `--${long}`);
       throw new TabPyError("usage", `Unknown option "${name}": expected ${known.join(", ")} or --help`);
@@ -70,7 +80,8 @@ function aliasesOf(arg: ArgsDef[string]): string[] {
 }
 
 function fail(error: unknown): number {
-  const text = error instanceof TabPyError ? error.message : ((error instanceof Error && error.stack) || errorText(error));
+  const text =
+    error instanceof TabPyError ? error.message : (error instanceof Error && error.stack) || errorText(error);
   process.stderr.write(`tabpy: ${text}\n`);
   if (!(error instanceof TabPyError) || error.code !== "usage") return 1;
   process.stderr.write('Try "tabpy --help"\n');

@@ -61,7 +61,9 @@ async function serve(config: Config, warnings: readonly string[], writer: LogWri
   const tabpy = await startTabPy(config, log);
   log.info(`Web service listening on port ${config.port}`);
   log.info(`TabPy ${version} serves at ${tabpy.url}`);
-  const stopped = await Promise.race([asked, tabpy.pythonFound.then(() => asked)]).catch((error: unknown) => error);
+  const stopped = await Promise.race([asked, tabpy.pythonFound.then(() => asked)]).catch(
+    (error: unknown) => error,
+  );
   if (typeof stopped === "string") log.info(`Stopping on ${stopped}`);
   await tabpy.stop();
   if (typeof stopped !== "string") throw stopped;
@@ -79,7 +81,11 @@ async function confirmOpenServer(config: Config): Promise<void> {
   const remedies = "set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning";
   if (process.stdin.isTTY && process.stdout.isTTY) {
     consola.warn(`Without TABPY_PWD_FILE, ${danger}.`);
-    const answer = await consola.prompt("Start without authentication?", { type: "confirm", initial: false, cancel: "undefined" });
+    const answer = await consola.prompt("Start without authentication?", {
+      type: "confirm",
+      initial: false,
+      cancel: "undefined",
+    });
     if (answer === true) return;
   }
   throw new TabPyError("config", `Not started without authentication: ${danger}; ${remedies}`);
@@ -88,4 +94,3 @@ async function confirmOpenServer(config: Config): Promise<void> {
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
-

@@ -8,22 +8,27 @@ import type { AppEnv } from "./types.ts";
 /** Refuses requests as the contract says; `realm` is the service's name. */
 export function access(authenticate: Authenticate | undefined, realm: string): MiddlewareHandler<AppEnv> {
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
+  if (authenticate === undefined) {
+    return function access(c, next) {
+      if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined) throw notAcceptable();
+      return next();
+    };
+  }
   return async function access(c, next) {
-    const header = c.req.header("authorization");
-    if (authenticate === undefined) {
-      if (header !== undefined && parseBasicHeader(header) !== undefined) throw notAcceptable();
-    } else if (!(await authenticate(header))) {
-      throw new TabPyError("unauthorized", "Invalid credentials provided.", {
-        info: "Unauthorized request.",
-        headers: { "WWW-Authenticate": challenge },
-      });
-    }
-    await next();
+    if (await authenticate(c.env.incoming.headers.authorization)) return next();
+    throw new TabPyError("unauthorized", "Invalid credentials provided.", {
+      info: "Unauthorized request.",
+      headers: { "WWW-Authenticate": challenge },
+    });
   };
 }
 
 function notAcceptable(): TabPyError {
-  return new TabPyError("not-acceptable", "Username or password provided when authentication not available.", {
-    info: "Not Acceptable",
-  });
+  return new TabPyError(
+    "not-acceptable",
+    "Username or password provided when authentication not available.",
+    {
+      info: "Not Acceptable",
+    },
+  );
 }

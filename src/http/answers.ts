@@ -5,12 +5,20 @@ import { errorText, TabPyError } from "../errors.ts";
 import { pythonJson } from "./python-json.ts";
 
 /** An answer with a JSON body made here. */
-export function jsonAnswer(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+export function jsonAnswer(
+  value: unknown,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   return bytesAnswer(pythonJson(value), status, headers);
 }
 
 /** An answer whose body is JSON already; text is ASCII. */
-export function bytesAnswer(body: Buffer | string, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+export function bytesAnswer(
+  body: Buffer | string,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   return new Response(body as string | Buffer<ArrayBuffer>, {
     status,
     headers: { "Content-Type": "application/json", "Content-Length": String(body.length), ...headers },

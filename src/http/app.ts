@@ -6,7 +6,7 @@ import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
 import { evaluate } from "./evaluate.ts";
-import { frame, serviceHeaders } from "./frame.ts";
+import { frame } from "./frame.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "./python-json.ts";
 import { files, page } from "./static.ts";
@@ -23,7 +23,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  app.use(frame(options.answerTimeoutMs, log), serviceHeaders(service.corsHeaders));
+  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
   if (options.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
@@ -38,7 +38,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     for (const [method, handler] of Object.entries(methods)) routes.on([method], [path], handler);
     const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     routes.all(path, () => {
-      throw new TabPyError("method-not-allowed", "Method not allowed", { headers: { Allow: [...allowed, "OPTIONS"].join(", ") } });
+      throw new TabPyError("method-not-allowed", "Method not allowed", {
+        headers: { Allow: [...allowed, "OPTIONS"].join(", ") },
+      });
     });
   };
   route("/info", { GET: () => bytesAnswer(info) });
@@ -46,7 +48,10 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   route("/status", { GET: () => jsonAnswer({}) });
   route("/endpoints", { GET: () => jsonAnswer(options.endpoints()) });
   route("/endpoints/:name", { GET: (c) => unknownEndpoint(c.req.param("name")) });
-  route("/query/:name", { GET: (c) => unknownQuery(c.req.param("name")), POST: (c) => unknownQuery(c.req.param("name")) });
+  route("/query/:name", {
+    GET: (c) => unknownQuery(c.req.param("name")),
+    POST: (c) => unknownQuery(c.req.param("name")),
+  });
   if (options.staticPath === undefined) {
     route("/", { GET: page(options.page) });
     route("/index.html", { GET: page(options.page) });
@@ -54,10 +59,13 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     routes.get("/*", files(options.staticPath, service.prefix));
   }
 
-  app.notFound(() => errorAnswer(new TabPyError("not-found", "Not found", { info: "There is nothing at this URL" })));
+  app.notFound(() =>
+    errorAnswer(new TabPyError("not-found", "Not found", { info: "There is nothing at this URL" })),
+  );
   app.onError((error, c) => {
     const fault = faultText(error);
-    if (fault !== undefined) log.error(`${c.req.method} ${c.req.path} failed <<call ID: ${c.get("callId")}>>: ${fault}`);
+    if (fault !== undefined)
+      log.error(`${c.req.method} ${c.req.path} failed <<call ID: ${c.get("callId")}>>: ${fault}`);
     return errorAnswer(error);
   });
   return app;

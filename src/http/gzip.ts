@@ -1,8 +1,8 @@
 // Compressed answers for clients that accept them. Small ones are not worth it.
 
-import type { MiddlewareHandler } from "hono";
 import { promisify } from "node:util";
-import { constants, gzip as compress } from "node:zlib";
+import { gzip as compress, constants } from "node:zlib";
+import type { MiddlewareHandler } from "hono";
 import type { AppEnv } from "./types.ts";
 
 const deflate = promisify(compress);
@@ -12,11 +12,13 @@ const acceptsGzip = /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?(
 /** Compresses answers of 1 KiB and more, on a thread of zlib's, at its fastest level. */
 export function gzip(): MiddlewareHandler<AppEnv> {
   return async function gzip(c, next) {
+    const accepted = c.env.incoming.headers["accept-encoding"];
+    if (typeof accepted !== "string" || !acceptsGzip.test(accepted) || c.env.incoming.method === "HEAD")
+      return next();
     await next();
-    const accepted = c.req.header("accept-encoding");
-    if (accepted === undefined || !acceptsGzip.test(accepted) || c.req.method === "HEAD") return;
     // Answers carry their length, so that small ones are passed on untouched.
-    if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding")) return;
+    if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding"))
+      return;
     const packed = await deflate(await c.res.arrayBuffer(), { level: constants.Z_BEST_SPEED });
     const headers = new Headers(c.res.headers);
     headers.set("Content-Encoding", "gzip");

@@ -15,5 +15,8 @@ export function pythonJson(value: unknown): string {
 }
 
 function text(value: string): string {
-  return JSON.stringify(value).replace(notAscii, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(
+    notAscii,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

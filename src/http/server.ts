@@ -42,7 +42,7 @@ export class HttpServer implements Service {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#server = createHttpServer(options);
-    const answer = getRequestListener(options.fetch, { overrideGlobalObjects: false });
+    const answer = getRequestListener(options.fetch);
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#running++;
       if (this.#isStopping) response.setHeader("Connection", "close");

@@ -28,7 +28,10 @@ export function page(data: () => PageData): (c: Context<AppEnv>) => Response {
 
 /** Serves the files below `folder`; `prefix` is what stands before their paths in URLs. */
 export function files(folder: string, prefix: string): MiddlewareHandler<AppEnv> {
-  const serve = serveStatic<AppEnv>({ root: folder, rewriteRequestPath: (path) => path.slice(prefix.length) });
+  const serve = serveStatic<AppEnv>({
+    root: folder,
+    rewriteRequestPath: (path) => path.slice(prefix.length),
+  });
   return async function files(c, next) {
     const path = decodePath(c.req.path.slice(prefix.length));
     const root = await realpath(folder);

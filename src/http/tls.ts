@@ -2,8 +2,8 @@
 
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { errorText, TabPyError } from "../errors.ts";
 import type { TlsConfig } from "../config/config.ts";
+import { errorText, TabPyError } from "../errors.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { TlsOptions } from "./server.ts";
 
@@ -29,7 +29,9 @@ function readPem(path: string | undefined, name: string, config: TlsConfig): str
     throw httpsError(`The parameter(s) ${missing} must be set.`);
   }
   if (!existsSync(path)) {
-    const absent = [config.certificateFile, config.keyFile].every((file) => file !== undefined && !existsSync(file));
+    const absent = [config.certificateFile, config.keyFile].every(
+      (file) => file !== undefined && !existsSync(file),
+    );
     throw httpsError(`The parameter(s) ${absent ? names : name} must point to an existing file.`);
   }
   try {
@@ -47,7 +49,8 @@ function checkDates(pem: string): void {
     throw httpsError(`TABPY_CERTIFICATE_FILE holds no PEM certificate: ${errorText(error)}`);
   }
   const now = Date.now();
-  if (Date.parse(certificate.validTo) < now) throw httpsError(`The certificate provided expired on ${certificate.validTo}.`);
+  if (Date.parse(certificate.validTo) < now)
+    throw httpsError(`The certificate provided expired on ${certificate.validTo}.`);
   if (Date.parse(certificate.validFrom) > now) {
     throw httpsError(`The certificate provided is not valid until ${certificate.validFrom}.`);
   }

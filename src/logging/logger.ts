@@ -53,6 +53,7 @@ function formatTime(time: Date): string {
 
 // Control characters but tab and line feed; DEL and the C1 range move cursors and colours on a terminal too, and
 // U+2028 and U+2029 are line ends to some readers of logs.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 function escapeMessage(message: string): string {

@@ -224,9 +224,12 @@ export class Pool implements Service {
     if (error instanceof TabPyError && error.code === "config" && !this.#isChosen) {
       this.#refusals.push(error.message);
       this.#commands = this.#commands.slice(1);
-      if (this.#commands.length > 0) return this.#fill();
-      this.#isStopping = true;
-      this.#found.reject(noSuitablePython(this.#refusals));
+      if (this.#commands.length > 0) {
+        this.#fill();
+      } else {
+        this.#isStopping = true;
+        this.#found.reject(noSuitablePython(this.#refusals));
+      }
       return;
     }
     if (this.#retryTimer !== undefined) return;

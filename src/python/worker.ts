@@ -14,6 +14,8 @@ import type { SpawnWorker, WorkerProcess } from "./spawn.ts";
 const startTimeoutMs = 30_000;
 /** How long to wait, after the channel closed, for how the process ended. */
 const endReportMs = 1000;
+/** How long a call may go on whose client has gone. */
+const cancelPatienceMs = 100;
 /** How much of what an interpreter printed is quoted when it doesn't start. */
 const quotedStartOutput = 500;
 
@@ -136,10 +138,13 @@ export class Worker {
           kind === "timed-out" ? "killed at the time limit of its call" : "killed with its cancelled call",
         );
       };
-      const onAbort = () => stop("cancelled");
+      // Most scripts are done sooner than a new worker would be ready: a short one may finish for nobody.
+      const onAbort = () =>
+        setTimeout(() => pending === this.#pending && stop("cancelled"), cancelPatienceMs);
       const timer = call.timeoutMs === undefined ? undefined : setTimeout(stop, call.timeoutMs, "timed-out");
       call.signal.addEventListener("abort", onAbort);
-      this.#pending = { call, resolve, timer, onAbort };
+      const pending: Pending = { call, resolve, timer, onAbort };
+      this.#pending = pending;
       this.#number++;
       this.#callIds.set(this.#number, call.callId);
       this.#callIds.delete(this.#number - 4);

@@ -18,7 +18,11 @@ export interface ServiceInfo {
 }
 
 const section = "Service Info";
-const corsNames = ["Access-Control-Allow-Origin", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods"];
+const corsNames = [
+  "Access-Control-Allow-Origin",
+  "Access-Control-Allow-Headers",
+  "Access-Control-Allow-Methods",
+];
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 const subdirectory = /^[A-Za-z0-9._~/-]*$/;
 
@@ -26,9 +30,13 @@ const subdirectory = /^[A-Za-z0-9._~/-]*$/;
 export function readServiceInfo(statePath: string): ServiceInfo {
   const path = join(statePath, "state.ini");
   const state = readState(path);
-  const value = (option: string) => (state?.hasSection(section) ? (state.get(section, option) ?? "").trim() : "");
+  const value = (option: string) =>
+    state?.hasSection(section) ? (state.get(section, option) ?? "").trim() : "";
   const refuse = (option: string, wanted: string) =>
-    new TabPyError("config", `Cannot use ${option} "${value(option)}" (${path} line ${state?.lineOf(section, option)}): expected ${wanted}`);
+    new TabPyError(
+      "config",
+      `Cannot use ${option} "${value(option)}" (${path} line ${state?.lineOf(section, option)}): expected ${wanted}`,
+    );
 
   const corsHeaders: Record<string, string> = {};
   for (const name of corsNames) {
@@ -52,6 +60,8 @@ function readState(path: string): IniFile | undefined {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     if (error instanceof TabPyError) throw error;
-    throw new TabPyError("config", `Cannot read the state file "${path}": ${errorText(error)}`, { cause: error });
+    throw new TabPyError("config", `Cannot read the state file "${path}": ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from _tabpy_worker.scripts import FUNCTION_NAME, MODULE_NAME
+from _tabpy_worker.scripts import FUNCTION_NAME
 
 MAX_MESSAGE_CHARACTERS = 65536
 MAX_FRAMES = 50
@@ -48,21 +48,19 @@ def _text_of(error):
 
 
 def _own_frames(error, script):
-    frames = []
+    if script is None:
+        return []
+    own = script.code_ids()
+    places = []
     trace = error.__traceback__
     while trace is not None:
-        frame = trace.tb_frame
-        if frame.f_globals.get("__name__") == MODULE_NAME:
-            name = frame.f_code.co_name
-            frames.append({
-                "line": trace.tb_lineno,
-                "function": "<script>" if name == FUNCTION_NAME else name,
-                "text": script.line_text(trace.tb_lineno) if script is not None else "",
-            })
+        code = trace.tb_frame.f_code
+        if id(code) in own:
+            places.append((trace.tb_lineno, "<script>" if code.co_name == FUNCTION_NAME else code.co_name))
         trace = trace.tb_next
-    if len(frames) > MAX_FRAMES:  # a recursion: both ends tell where it began and where it stopped
-        frames = frames[:MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2:]
-    return frames
+    if len(places) > MAX_FRAMES:  # a recursion: both ends tell where it began and where it stopped
+        places = places[:MAX_FRAMES // 2] + places[-MAX_FRAMES // 2:]
+    return [{"line": line, "function": name, "text": script.line_text(line)} for line, name in places]
 
 
 def describe_rejection(rejected):

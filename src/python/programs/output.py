@@ -31,7 +31,7 @@ class ScriptOutput:
         self._call = 0
         self._begun = False
         self._process = os.getpid()
-        self._stdin = open(os.devnull, encoding="utf-8")
+        self._stdin = self._open_empty()
         self._stdout = self._open()
         self._stderr = self._open()
         self.restore()
@@ -40,11 +40,17 @@ class ScriptOutput:
         raw = io.BufferedWriter(_MarkedOutput(self._fd, self), 8192)
         return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
+    @staticmethod
+    def _open_empty():
+        return open(os.devnull, buffering=1, encoding="utf-8", errors="backslashreplace")
+
     def restore(self):
         """Undo what a script did to the standard streams."""
-        if self._stdout.closed:
+        if not _is_sound(self._stdin):
+            self._stdin = self._open_empty()
+        if not _is_sound(self._stdout):
             self._stdout = self._open()
-        if self._stderr.closed:
+        if not _is_sound(self._stderr):
             self._stderr = self._open()
         sys.stdout = sys.__stdout__ = self._stdout
         sys.stderr = sys.__stderr__ = self._stderr
@@ -60,10 +66,11 @@ class ScriptOutput:
 
     def end_call(self):
         """Flush, mark the end if anything was printed, and give back sound streams."""
-        if sys.stdout is not self._stdout or sys.stderr is not self._stderr or sys.stdin is not self._stdin:
+        if (getattr(sys, "stdout", None) is not self._stdout or getattr(sys, "stderr", None) is not self._stderr
+                or getattr(sys, "stdin", None) is not self._stdin):
             self.restore()
-        if self._stdout.closed or self._stderr.closed:
-            self.restore()
+        if not _is_sound(self._stdout) or not _is_sound(self._stderr) or not _is_sound(self._stdin):
+            self.restore()  # a stream that the script put in front of ours closes ours when it goes
         try:
             self._stdout.flush()
             self._stderr.flush()
@@ -72,3 +79,12 @@ class ScriptOutput:
         except (OSError, ValueError):
             pass  # a script closed the descriptor: the call's answer matters more than its last line
         self._begun = False
+
+
+def _is_sound(stream):
+    """Whether a script left `stream` open, and writing the way it was opened."""
+    try:
+        return (not stream.closed and stream.encoding == "utf-8" and stream.errors == "backslashreplace"
+                and stream.line_buffering)
+    except ValueError:  # detached
+        return False

@@ -74,7 +74,7 @@ def _is_plain(value):
     if type(value) in _FLAT or type(value) is list and _FLAT.issuperset(map(type, value)):
         return True
     level = [value]
-    for _ in range(DEEPEST_PLAIN):
+    for depth in range(DEEPEST_PLAIN):
         kinds = set(map(type, level)) - _FLAT
         if not kinds:
             return True
@@ -84,6 +84,9 @@ def _is_plain(value):
         if not all(_TEXT.issuperset(map(type, part)) for part in objects):
             return False
         lists = [part for part in level if type(part) is list or type(part) is tuple]
+        if depth > 1:  # a circle leads to the same few containers by twice as many ways on each level
+            lists = dict(zip(map(id, lists), lists)).values()
+            objects = dict(zip(map(id, objects), objects)).values()
         level = list(chain.from_iterable(chain(lists, map(dict.values, objects))))
     return False
 
@@ -224,7 +227,7 @@ def _converted(value):
             value = value.astype("%s8[us]" % value.dtype.kind)
         simpler = value.item() if isinstance(value, numpy.generic) else value.tolist()
         if type(simpler) is type(value):  # a type that Python has no number for, longdouble for example
-            simpler = float(simpler)
+            simpler = complex(simpler) if value.dtype.kind == "c" else float(simpler)
         return True, simpler
     return False, None
 

@@ -7,6 +7,7 @@ is put into that function, so that strings stay untouched and line numbers are t
 import ast
 import builtins
 import importlib
+import re
 import sys
 import types
 from collections import OrderedDict
@@ -40,7 +41,9 @@ class Script:
     __slots__ = ("_code", "_presets", "_text", "_used_presets")
 
     def __init__(self, text, argument_names):
-        module = _parse(text[1:] if text.startswith("\ufeff") else text)
+        if text.startswith("\ufeff"):
+            text = text[1:]
+        module = _parse(text)
         if not module.body:
             raise EmptyScript
         self._used_presets = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & PRESETS.keys()
@@ -56,9 +59,13 @@ class Script:
         names.update(self._presets)
         return types.FunctionType(self._code, names)
 
+    def code_ids(self):
+        """The ids of its code objects. What `exec` and dataclasses compile in its name is not among them."""
+        return set(map(id, _nested_codes(self._code)))
+
     def line_text(self, number):
         """A line of the script, stripped, for tracebacks."""
-        lines = self._text.split("\n")
+        lines = re.split("\r\n|\r|\n", self._text)  # what Python takes for line ends, and no other
         return lines[number - 1].strip()[:200] if 0 < number <= len(lines) else ""
 
 
@@ -113,7 +120,7 @@ def _parse(text):
             module = ast.parse("if 1:\n" + text, FILE_NAME)
         except SyntaxError:
             raise error from None
-        if len(module.body) != 1:
+        if len(module.body) != 1 or module.body[0].orelse:  # an `else` at the margin would join our `if`
             raise
         for node in ast.walk(module):
             if hasattr(node, "lineno"):
@@ -153,6 +160,14 @@ def _global_names(code):
         if isinstance(constant, types.CodeType):
             names |= _global_names(constant)
     return names
+
+
+def _nested_codes(code):
+    """`code` and the functions, classes and comprehensions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _nested_codes(constant)
 
 
 def register_module():

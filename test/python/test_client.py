@@ -1,0 +1,139 @@
+"""The client of the `tabpy` package, against a real HTTP server on this machine."""
+
+import base64
+import http.server
+import json
+import os
+import threading
+import unittest
+from unittest import mock
+
+from tabpy.tabpy_tools import client
+
+ENDPOINTS = {
+    "add": {"description": "é", "type": "model", "version": 1},
+    "plus": {"description": "", "type": "alias", "version": 2, "target": "add"},
+    "odd": {},
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers what the test has put into the server, and keeps what it was asked."""
+
+    def do_GET(self):
+        self.server.requests.append((self.command, self.path, self.headers))
+        status, body = self.server.answers[self.path.rpartition("/")[2]]
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class ClientTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # A proxy of this machine's owner has no part in this.
+        settings = mock.patch.dict(os.environ, {"no_proxy": "*"})
+        settings.start()
+        cls.addClassCleanup(settings.stop)
+        cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        cls.addClassCleanup(cls.server.server_close)
+        thread = threading.Thread(target=cls.server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        cls.addClassCleanup(thread.join)
+        cls.addClassCleanup(cls.server.shutdown)
+        cls.url = "http://127.0.0.1:%d" % cls.server.server_port
+
+    def setUp(self):
+        self.server.requests = []
+        self.server.answers = {"endpoints": (200, json.dumps(ENDPOINTS).encode("ascii")), "status": (200, b"{}")}
+
+    def test_get_endpoints_gives_them_by_name(self):
+        self.assertEqual(client.Client(self.url).get_endpoints(), ENDPOINTS)
+
+    def test_get_endpoints_gives_those_of_a_type(self):
+        for kind, names in (("model", ["add"]), ("alias", ["plus"]), ("other", []), ("", [])):
+            with self.subTest(kind):
+                self.assertEqual(list(client.Client(self.url).get_endpoints(kind)), names)
+        self.assertEqual(list(client.Client(self.url).get_endpoints(type="alias")), ["plus"])
+
+    def test_get_status_gives_it_by_name(self):
+        status = {"add": {"version": 1, "type": "model", "status": "LoadSuccessful", "last_error": None}}
+        self.server.answers["status"] = (200, json.dumps(status).encode("ascii"))
+        self.assertEqual(client.Client(self.url).get_status(), status)
+
+    def test_asks_under_the_given_url(self):
+        for end, expected in (("", "/endpoints"), ("/", "/endpoints"), ("//", "/endpoints"), ("/sub/path", "/sub/path/endpoints"),
+                              ("/sub/", "/sub/endpoints")):
+            with self.subTest(end):
+                self.server.requests.clear()
+                client.Client(self.url + end).get_endpoints()
+                self.assertEqual([(method, path) for method, path, _ in self.server.requests], [("GET", expected)])
+
+    def test_sends_credentials_once_they_are_set(self):
+        connection = client.Client(self.url)
+        connection.get_status()
+        connection.set_credentials("user é", "pass:wörd")
+        connection.get_status()
+        connection.get_endpoints()
+        connection.set_credentials("other", "")
+        connection.get_status()
+        sent = [headers["Authorization"] for _, _, headers in self.server.requests]
+        both = "Basic " + base64.b64encode("user é:pass:wörd".encode("utf-8")).decode("ascii")
+        self.assertEqual(sent, [None, both, both, "Basic b3RoZXI6"])
+
+    def test_long_credentials_stay_on_one_line(self):
+        connection = client.Client(self.url)
+        connection.set_credentials("u" * 200, "p" * 200)
+        connection.get_status()
+        self.assertEqual(len(self.server.requests[0][2]["Authorization"]), 6 + 536)
+
+    def test_raises_the_servers_error(self):
+        for status, body, message, info in (
+            (401, b'{"message": "Invalid credentials provided.", "info": "Unauthorized request."}',
+             "Invalid credentials provided.", "Unauthorized request."),
+            (404, b'{"message": "UnknownURI", "info": {"a": 1}}', "UnknownURI", {"a": 1}),
+            (500, b'{"message": "m"}', "m", None),
+            (500, b"{}", None, None),
+            (502, b"<html>Bad Gateway \xff</html>", "the answer is not a TabPy error", "<html>Bad Gateway \ufffd</html>"),
+            (503, b"", "the answer is not a TabPy error", ""),
+            (500, b"[1]", "the answer is not a TabPy error", "[1]"),
+            (500, b"null", "the answer is not a TabPy error", "null"),
+            (500, b"x" * 1000, "the answer is not a TabPy error", "x" * 200),
+        ):
+            with self.subTest(body[:40]):
+                self.server.answers["status"] = (status, body)
+                with self.assertRaises(client.ResponseError) as caught:
+                    client.Client(self.url).get_status()
+                error = caught.exception
+                self.assertEqual((error.status_code, error.message, error.info), (status, message, info))
+                self.assertEqual(str(error), "HTTP %d: %s (%s)" % (status, message, info))
+
+    def test_raises_an_os_error_when_nobody_listens(self):
+        unused = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        port = unused.server_port
+        unused.server_close()
+        with self.assertRaises(OSError):
+            client.Client("http://127.0.0.1:%d" % port).get_status()
+
+    def test_refuses_what_is_no_url(self):
+        for endpoint in ("localhost:9004", "", "ftp://localhost", "file:///etc/hosts", None, 9004, b"http://localhost"):
+            with self.subTest(endpoint), self.assertRaises(ValueError) as caught:
+                client.Client(endpoint)
+            self.assertEqual(str(caught.exception),
+                             "endpoint %r: expected a URL that begins with http:// or https://" % (endpoint,))
+
+    def test_takes_a_url_in_any_case(self):
+        connection = client.Client(self.url.replace("http", "HTTP"))
+        self.assertEqual(connection.get_status(), {})
+
+    def test_has_a_timeout_and_a_repr_without_credentials(self):
+        connection = client.Client(self.url)
+        self.assertEqual(connection.query_timeout, 1000)
+        self.assertEqual(client.Client(self.url, 5).query_timeout, 5)
+        connection.set_credentials("user", "secret")
+        self.assertEqual(repr(connection), "<Client of %s/>" % self.url)

@@ -1,0 +1,246 @@
+"""What one call must not leave for the next, and how a worker starts and ends: the whole program in a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import unittest
+
+from worker_process import WorkerProcess, boot_program
+
+posix_only = unittest.skipUnless(os.name == "posix", "processes of POSIX")
+linux_only = unittest.skipUnless(sys.platform.startswith("linux"), "orphans are adopted on Linux")
+# macOS has os.waitid since Python 3.13
+sees_children = unittest.skipUnless(hasattr(os, "waitid"), "this Python can't tell its children")
+
+SPAWN = "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+
+
+def exists(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class CallTest(unittest.TestCase):
+    """Calls on one worker, which each test leaves as it found it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.worker = WorkerProcess()
+        cls.addClassCleanup(cls.worker.close)
+
+    def assert_restored(self, change, read):
+        """That `read` gives after `change` what it gave before, and that the change took place in its own call."""
+        before = self.worker.value(read)
+        header, inside = self.worker.evaluate(change + "\n" + read)
+        self.assertEqual(header, {"id": header["id"], "kind": "result"})
+        self.assertNotEqual(inside, before)
+        self.assertEqual(self.worker.value(read), before)
+
+    def test_replies_by_kind(self):
+        for request, kind, body in (
+            ({"script": "return [_arg1, float('nan')]", "data": {"_arg1": 1}}, "result", [1, None]),
+            ({"script": "return"}, "result", None),
+            ({"script": ""}, "rejected", {"message": "Script is empty.", "info": {}}),
+            ({"script": "\n1 / 0"}, "raised", {
+                "type": "ZeroDivisionError", "message": "division by zero", "line": 2,
+                "frames": [{"line": 2, "function": "<script>", "text": "1 / 0"}]}),
+        ):
+            with self.subTest(request):
+                header, answer = self.worker.send(json.dumps(request).encode("ascii"))
+                self.assertEqual((header["kind"], answer), (kind, body))
+                self.assertNotIn("leftovers", header)
+
+    def test_takes_requests_of_any_bytes(self):
+        for body in (b"", b"\0", b"[" * 200000, b'"\xff"', b"\xef\xbb\xbf"):
+            with self.subTest(body[:5]):
+                self.assertEqual(self.worker.send(body)[0]["kind"], "rejected")
+
+    def test_takes_and_gives_large_bodies(self):
+        rows = [[at, "row %d" % at] for at in range(50000)]
+        self.assertEqual(self.worker.value("return _arg1", rows), rows)
+        self.assertEqual(self.worker.value("return len(_arg1)", "x" * 3000000), 3000000)
+
+    def test_the_end_of_a_script_is_not_the_end_of_the_worker(self):
+        pid = self.worker.ready["pid"]
+        for text in ("import sys\nsys.exit(5)", "raise SystemExit", "raise KeyboardInterrupt", "raise GeneratorExit",
+                     "def f(): return f()\nf()", "x = []\nx.append(x)\nreturn x",
+                     "x = 1\nfor _ in range(100000): x = [x]\nreturn x",
+                     "class E(BaseException):\n  def __str__(self): raise KeyboardInterrupt\nraise E",
+                     "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass"):
+            with self.subTest(text):
+                self.assertEqual(self.worker.evaluate(text)[0]["kind"], "raised")
+                self.assertEqual(self.worker.value("import os\nreturn os.getpid()"), pid)
+
+    def test_globals_are_nobody_elses(self):
+        self.worker.value("global mine\nmine = 5")
+        self.assertEqual(self.worker.value("return 'mine' in globals()"), False)
+
+    def test_current_folder_is_restored(self):
+        read = "import os\nreturn os.getcwd()"
+        self.assertEqual(self.worker.value(read), self.worker.folder)
+        self.assert_restored("import os\nos.chdir('/')", read)
+        self.worker.evaluate("import os\nos.chdir('/')\n1 / 0")
+        self.assertEqual(self.worker.value(read), self.worker.folder)
+
+    def test_recursion_limit_is_restored(self):
+        for limit in (12345, 400):
+            with self.subTest(limit):
+                self.assert_restored("import sys\nsys.setrecursionlimit(%d)" % limit, "import sys\nreturn sys.getrecursionlimit()")
+
+    @posix_only
+    def test_timers_are_stopped(self):
+        read = "import signal\nreturn signal.getitimer(signal.ITIMER_REAL)[0] > 0"
+        self.assert_restored("import signal\nsignal.alarm(3600)", read)
+        self.assert_restored("import signal\nsignal.setitimer(signal.ITIMER_REAL, 3600)", read)
+
+    def test_threads_that_ended_are_no_leftovers(self):
+        for text in (
+            "import threading\nfor _ in range(30):\n  t = threading.Thread(target=len, args=('',))\n  t.start()\n  t.join()",
+            "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n  return list(pool.map(abs, [1]))",
+            "import asyncio\nasync def f(): return await asyncio.to_thread(len, '')\nreturn asyncio.run(f())",
+        ):
+            with self.subTest(text):
+                header, body = self.worker.evaluate(text)
+                self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+
+    @posix_only
+    def test_processes_that_ended_are_no_leftovers(self):
+        for text in (
+            "import subprocess, sys\nreturn subprocess.run([sys.executable, '-c', '']).returncode",
+            SPAWN + "child.kill()\nchild.wait()",
+            # Ended, but nobody has asked how: such a zombie is collected.
+            "import os\nif os.fork() == 0: os._exit(0)\nos.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)"
+            if hasattr(os, "waitid") else "return",
+        ):
+            with self.subTest(text):
+                header, body = self.worker.evaluate(text)
+                self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+        self.assertEqual(self.worker.value("import os\ntry:\n  os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n  return 'none'"), "none")
+
+    @posix_only
+    def test_only_one_process_answers(self):
+        # The child comes back from the script as well; its parent waits for it, so its answer would come first.
+        text = "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nreturn 'parent' if pid else 'child'"
+        self.assertEqual(self.worker.value(text), "parent")
+        self.assertEqual(self.worker.value("return 1"), 1)
+
+    @posix_only
+    def test_the_channel_is_out_of_reach(self):
+        text = "import os\nreturn [len(os.read(0, 10)), os.write(1, b'{}'), os.fstat(1).st_ino == os.fstat(2).st_ino]"
+        self.assertEqual(self.worker.value(text), [0, 2, True])
+        self.worker.value("import os\nos.close(0)\nos.close(1)")
+        self.assertEqual(self.worker.value("return 1"), 1)
+
+    @posix_only
+    def test_a_child_process_does_not_hold_the_channel(self):
+        # spawnv passes on every descriptor that may be inherited; subprocess would close them all.
+        text = ("import os, sys\nlook = 'import os, sys\\nfound = 0\\nfor fd in range(3, 64):\\n  try: os.fstat(fd); found += 1"
+                "\\n  except OSError: pass\\nsys.exit(found)'\nreturn os.spawnv(os.P_WAIT, sys.executable, [sys.executable, '-c', look])")
+        self.assertEqual(self.worker.value(text), 0)
+
+    def test_programs_are_imported_from_memory(self):
+        self.assertEqual(self.worker.value("import tabpy.tabpy_tools.client as c\nreturn c.Client.__module__"), "tabpy.tabpy_tools.client")
+        self.assertEqual(self.worker.value("import os\nreturn os.listdir('.')"), [])
+
+
+class LeftoverTest(unittest.TestCase):
+    """Workers that the server would not use again."""
+
+    def setUp(self):
+        self.worker = WorkerProcess()
+        self.addCleanup(self.worker.close)
+
+    def assert_left(self, leftovers, script):
+        header, body = self.worker.evaluate(script)
+        self.assertEqual(header, {"id": 1, "kind": "result", "leftovers": leftovers}, body)
+        return body
+
+    @posix_only
+    @sees_children
+    def test_a_running_child_is_reported_and_ended_with_the_worker(self):
+        child = self.assert_left("processes", SPAWN + "return child.pid")
+        self.assertTrue(exists(child))
+        self.worker.close()
+        self.assertFalse(exists(child))
+
+    @posix_only
+    @sees_children
+    def test_a_child_in_a_session_of_its_own_is_reported(self):
+        child = self.assert_left("processes", SPAWN.replace("])", "], start_new_session=True)") + "return child.pid")
+        if sys.platform.startswith("linux"):
+            self.worker.close()
+            self.assertFalse(exists(child))
+        else:
+            os.kill(child, signal.SIGKILL)
+
+    @linux_only
+    def test_an_orphan_is_reported_and_ended_with_the_worker(self):
+        if not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+            self.skipTest("this kernel does not list children")
+        child = self.assert_left("processes", (
+            "import os, signal\nread, write = os.pipe()\npid = os.fork()\nif pid == 0:\n  pid = os.fork()\n  if pid == 0:\n"
+            "    os.setsid()\n    signal.pause()\n  os.write(write, b'%d' % pid)\n  os._exit(0)\nos.waitpid(pid, 0)\n"
+            "return int(os.read(read, 20))"))
+        self.assertTrue(exists(child))
+        self.worker.close()
+        self.assertFalse(exists(child))
+
+    def test_a_running_thread_is_reported(self):
+        self.assert_left("threads", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()")
+
+    def test_a_failing_call_reports_too(self):
+        header, body = self.worker.evaluate(
+            "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n1 / 0")
+        self.assertEqual((header["kind"], header["leftovers"], body["line"]), ("raised", "threads", 3))
+
+
+class LifeTest(unittest.TestCase):
+    def test_says_hello_and_ready(self):
+        with WorkerProcess() as worker:
+            self.assertEqual(worker.hello, {
+                "id": 0, "kind": "hello", "version": list(sys.version_info[:3]), "implementation": sys.implementation.name,
+                "executable": worker.hello["executable"]})
+            self.assertTrue(os.path.samefile(worker.hello["executable"], sys.executable))
+            self.assertEqual(worker.ready, {"id": 0, "kind": "ready", "pid": worker.value("import os\nreturn os.getpid()")})
+
+    def test_ends_with_its_channel(self):
+        worker = WorkerProcess()
+        worker.value("return 1")
+        worker.close()
+        self.assertEqual(worker.exit_code, 0)
+        self.assertFalse(exists(worker.ready["pid"]))
+
+    @posix_only
+    def test_ends_as_its_script_ends_it(self):
+        for text, code in (("import os\nos._exit(7)", 7), ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", -9),
+                           ("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)", -15)):
+            with self.subTest(text):
+                worker = WorkerProcess()
+                self.assertIsNone(worker.send(json.dumps({"script": text}).encode("ascii")))
+                worker.close()
+                self.assertEqual(worker.exit_code, code)
+
+    def test_boot_ends_without_a_word_when_nothing_comes(self):
+        ended = subprocess.run([sys.executable, "-c", boot_program()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, check=True)
+        self.assertIn(b'"hello"', ended.stdout)
+        self.assertEqual(ended.stderr, b"")
+
+    def test_runs_with_and_without_orjson(self):
+        for orjson in (True, False):
+            with self.subTest(orjson=orjson), WorkerProcess(orjson=orjson) as worker:
+                self.assertEqual(worker.value("return [_arg1, 2 ** 70, 0.1]", 2**70), [2**70, 2**70, 0.1])
+                self.assertEqual(worker.value("import sys\nreturn 'orjson' in sys.modules"), orjson and has_orjson())
+
+
+def has_orjson():
+    try:
+        import orjson
+    except ImportError:
+        return False
+    return orjson is not None

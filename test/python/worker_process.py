@@ -1,0 +1,120 @@
+"""A real worker for tests: the boot program in a process of its own, spoken to as the server speaks to it.
+
+Reads and writes frames by its own few lines, so that a change of the format on the Python side alone is seen.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "python", "programs")
+MARKER = "--mark--"
+
+
+def boot_program():
+    return _read("boot.py")
+
+
+def worker_sources():
+    """{module name: source}, as programs.ts has it."""
+    sources = {"_tabpy_worker": ""}
+    for name in os.listdir(PROGRAMS):
+        if name.endswith(".py") and name != "boot.py":
+            sources["_tabpy_worker." + name[:-3]] = _read(name)
+    sources["tabpy"] = _read("tabpy", "__init__.py")
+    sources["tabpy.tabpy_tools"] = _read("tabpy", "tabpy_tools", "__init__.py")
+    sources["tabpy.tabpy_tools.client"] = _read("tabpy", "tabpy_tools", "client.py")
+    return sources
+
+
+def _read(*parts):
+    with open(os.path.join(PROGRAMS, *parts), encoding="utf-8") as file:
+        return file.read()
+
+
+class WorkerProcess:
+    """Use it with `with`, or call `close`. `exit_code` is there after that."""
+
+    def __init__(self, orjson=True):
+        self.exit_code = None
+        self._number = 0
+        self._log = tempfile.TemporaryFile()  # a file, not a pipe: whatever is printed, nobody waits for us
+        self._log_read = 0
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = os.path.realpath(self._folder.name)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+            cwd=self.folder, start_new_session=True, bufsize=0)
+        self.hello = self._read_frame()[0]
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson},
+                          json.dumps(worker_sources()).encode("ascii"))
+        self.ready = self._read_frame()[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def evaluate(self, script, *arguments):
+        """Run a script; (header, body) of the reply, the body as the value of its JSON."""
+        data = {"_arg%d" % (at + 1): value for at, value in enumerate(arguments)}
+        return self.send(json.dumps({"script": script, "data": data}).encode("ascii"))
+
+    def value(self, script, *arguments):
+        """What a script returns. AssertionError when it fails."""
+        header, body = self.evaluate(script, *arguments)
+        assert header["kind"] == "result", (header, body)
+        return body
+
+    def send(self, request):
+        """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
+        self._number += 1
+        self._write_frame({"id": self._number, "kind": "evaluate"}, request)
+        frame = self._read_frame()
+        if frame is None:
+            return None
+        header, body = frame
+        assert header["id"] == self._number, header
+        return header, json.loads(body)
+
+    def printed(self):
+        """What came on descriptor 2 since the last time that this was asked, as text."""
+        # Not the file's own offset: the worker writes at that one.
+        data = os.pread(self._log.fileno(), 1 << 24, self._log_read)
+        self._log_read += len(data)
+        return data.decode("utf-8")
+
+    def close(self):
+        """End it as a server does that goes away, and wait for its end."""
+        if self.exit_code is None:
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self.exit_code = self._process.wait()
+            self._log.close()
+            self._folder.cleanup()
+
+    def _write_frame(self, header, body):
+        head = json.dumps(header).encode("ascii")
+        data = memoryview(struct.pack("<II", len(head), len(body)) + head + body)
+        while data:
+            data = data[self._process.stdin.write(data):]
+
+    def _read_frame(self):
+        lengths = self._take(8)
+        if lengths is None:
+            return None
+        head_size, body_size = struct.unpack("<II", lengths)
+        return json.loads(self._take(head_size)), self._take(body_size)
+
+    def _take(self, size):
+        data = bytearray()
+        while len(data) < size:
+            more = self._process.stdout.read(size - len(data))
+            if not more:
+                return None
+            data += more
+        return bytes(data)
