@@ -6,13 +6,17 @@
 // untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 //
 // server to worker   start     body {module name: source}; `marker`, `orjson`
-//                    evaluate  body of POST /evaluate
+//                    evaluate  body of POST /evaluate; maybe `notAfter`
 // worker to server   hello     which Python this is: `version`, `implementation`, `executable`
-//                    ready     the worker waits for calls: `pid`
+//                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
 //                    result    body is the JSON of the answer
 //                    raised    the script raised, or didn't compile, or its result can't be written as JSON
 //                    rejected  the request was not well formed
-// A reply may carry `leftovers`: processes or threads that the call left running.
+//                    returned  the call was not begun: its `notAfter` had passed
+// A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
+// processes of a machine share: it begins before that instant and after the answer of the call before it was
+// written, or never. So the server knows, without asking, when it may give the call to another worker.
+// A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it.
 
 import type { Header } from "./messages.ts";
 
@@ -25,7 +29,7 @@ export const maxBodyBytes = 1024 * 1024 * 1024;
 const joinUpToBytes = 64 * 1024;
 
 /** The pieces to write for one frame: one buffer when the body is small, else the head and the body itself. */
-export function encodeFrame(header: Header, body: Uint8Array): Uint8Array[] {
+export function encodeFrame(header: Header, body: Uint8Array): [Uint8Array] | [Uint8Array, Uint8Array] {
   const head = Buffer.from(JSON.stringify(header));
   const joined = body.length <= joinUpToBytes;
   const frame = Buffer.allocUnsafe(8 + head.length + (joined ? body.length : 0));
@@ -47,6 +51,11 @@ export class FrameDecoder {
 
   constructor(onFrame: (header: Header, body: Buffer) => void) {
     this.#onFrame = onFrame;
+  }
+
+  /** Whether part of a frame has come, and not yet the rest. */
+  get isInsideFrame(): boolean {
+    return this.#size > 0;
   }
 
   /** Take the next bytes. Throws when they can't be a frame; nothing after that is to be trusted. */

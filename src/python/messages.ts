@@ -14,6 +14,8 @@ export interface StartHeader {
 export interface EvaluateHeader {
   readonly id: number;
   readonly kind: "evaluate";
+  /** Set when another call may still run: begin before this instant or not at all (frames.ts). */
+  readonly notAfter?: number;
 }
 
 /** The first words of an interpreter. */
@@ -33,12 +35,14 @@ export interface ReadyHeader {
   readonly kind: "ready";
   /** Process id of the worker itself; the keeper above it has another. */
   readonly pid: number;
+  /** The monotonic clock in microseconds, at the time of writing. */
+  readonly clock: number;
 }
 
 /** The end of a call. */
 export interface ReplyHeader {
   readonly id: number;
-  readonly kind: "result" | "raised" | "rejected";
+  readonly kind: "result" | "raised" | "rejected" | "returned";
   /** What the call left running; such a worker is not used again. */
   readonly leftovers?: "processes" | "threads";
 }

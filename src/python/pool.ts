@@ -8,7 +8,7 @@ import { type Command, commandText, noSuitablePython, unsuitable } from "./inter
 import { watchMemory } from "./memory.ts";
 import type { Call, Reply } from "./messages.ts";
 import type { SpawnWorker } from "./spawn.ts";
-import { Worker, type WorkerOptions } from "./worker.ts";
+import { type Job, Worker, type WorkerOptions } from "./worker.ts";
 
 export interface PoolOptions {
   /** Interpreters to try, in order; the first suitable one is used from then on. */
@@ -27,9 +27,7 @@ export interface PoolOptions {
   readonly log: Logger;
 }
 
-interface Waiting {
-  readonly call: Call;
-  readonly resolve: (reply: Reply) => void;
+interface Waiting extends Job {
   readonly reject: (error: TabPyError) => void;
   readonly timer: NodeJS.Timeout;
   readonly onAbort: () => void;
@@ -53,6 +51,8 @@ export class Pool implements Service {
   readonly #starting = new Set<Worker>();
   readonly #idle: Worker[] = [];
   readonly #queue = new Set<Waiting>();
+  /** Calls that a worker gave back: first in line. */
+  readonly #returned: Job[] = [];
   readonly #ending = new Set<Promise<unknown>>();
   #commands: readonly Command[];
   #refusals: string[] = [];
@@ -94,67 +94,89 @@ export class Pool implements Service {
       if (worker.isBusy || worker.pid === undefined) worker.kill("the server is stopping");
       else worker.end();
     }
+    this.#rejectQueue("The server is stopping", 1); // what the workers gave back
     const late = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
     await Promise.race([Promise.all(this.#ending), late]);
   }
 
   /** Run a call in the next free worker. Throws TabPyError `unavailable` when none can take it in time. */
-  readonly execute = (call: Call): Promise<Reply> => {
-    if (this.#isStopping) return Promise.reject(unavailable("The server is stopping", "", 1));
-    const worker = this.#idle.pop();
-    if (worker !== undefined) return this.#run(worker, call);
-    if (this.#retryTimer !== undefined && this.#workers.size === 0) return Promise.reject(this.#noPython());
-    if (this.#queue.size >= this.#options.queueSize) {
-      const info = `${this.#queue.size} calls are waiting for a worker`;
-      return Promise.reject(unavailable("The server is busy", info, 1));
-    }
-    return this.#enqueue(call);
-  };
-
-  #enqueue(call: Call): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#queue.delete(waiting);
-        clearTimeout(waiting.timer);
-        call.signal.removeEventListener("abort", onAbort);
-      };
-      const onAbort = () => {
-        leave();
-        resolve({ kind: "cancelled" });
-      };
-      const timer = setTimeout(() => {
-        leave();
-        const info = `no worker was free within ${this.#options.queueTimeoutMs / 1000} s`;
-        reject(unavailable("The server is busy", info, 1));
-      }, this.#options.queueTimeoutMs);
-      const waiting: Waiting = { call, resolve, reject, timer, onAbort };
-      call.signal.addEventListener("abort", onAbort);
-      this.#queue.add(waiting);
+  readonly execute = (call: Call): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      const job = { call, resolve };
+      if (call.signal.aborted) return resolve({ kind: "cancelled" });
+      const worker = this.#idle.pop();
+      if (worker !== undefined) {
+        worker.take(job);
+        return;
+      }
+      if (this.#isStopping) return reject(unavailable("The server is stopping", "", 1));
+      if (this.#retryTimer !== undefined && this.#workers.size === 0) return reject(this.#noPython());
+      if (this.#queue.size >= this.#options.queueSize) {
+        return reject(
+          unavailable("The server is busy", `${this.#queue.size} calls are waiting for a worker`, 1),
+        );
+      }
+      this.#enqueue(job, reject);
     });
+
+  #enqueue(job: Job, reject: (error: TabPyError) => void): void {
+    const onAbort = () => {
+      this.#leaveQueue(waiting);
+      job.resolve({ kind: "cancelled" });
+    };
+    const timer = setTimeout(() => {
+      this.#leaveQueue(waiting);
+      const info = `no worker was free within ${this.#options.queueTimeoutMs / 1000} s`;
+      reject(unavailable("The server is busy", info, 1));
+    }, this.#options.queueTimeoutMs);
+    const waiting: Waiting = { ...job, reject, timer, onAbort };
+    job.call.signal.addEventListener("abort", onAbort);
+    this.#queue.add(waiting);
   }
 
-  async #run(worker: Worker, call: Call): Promise<Reply> {
-    const reply = await worker.run(call);
-    this.#release(worker);
-    return reply;
+  #leaveQueue(waiting: Waiting): void {
+    this.#queue.delete(waiting);
+    clearTimeout(waiting.timer);
+    waiting.call.signal.removeEventListener("abort", waiting.onAbort);
   }
 
-  /** A worker is free: give it the next call, or replace it when it is used up. */
-  #release(worker: Worker): void {
+  /** The next call in line if `worker` can take it; it has left the line then. */
+  #nextFor(worker: Worker): Job | undefined {
+    const [returned] = this.#returned;
+    if (returned !== undefined) return worker.canTake(returned.call) ? this.#returned.shift() : undefined;
+    // Behind a running call only what is more than the others' share: they may be free sooner.
+    if (worker.isBusy && this.#queue.size < this.#workers.size) return undefined;
+    const [waiting] = this.#queue;
+    if (waiting === undefined || !worker.canTake(waiting.call)) return undefined;
+    this.#leaveQueue(waiting);
+    return waiting;
+  }
+
+  /** A worker has answered: give it what it can take, or replace it when it is used up. */
+  #serve(worker: Worker): void {
     if (!this.#workers.has(worker)) return;
     const limit = this.#options.workerMaxRequests;
-    if (limit > 0 && worker.callCount >= limit) {
-      this.#replace(worker, `it has taken ${worker.callCount} calls`);
-      return;
+    for (let share = Math.ceil(this.#queue.size / this.#workers.size); ; share--) {
+      if (share <= 0 && worker.isBusy) return;
+      if (limit > 0 && worker.callCount >= limit) {
+        if (!worker.isBusy) this.#replace(worker, `it has taken ${worker.callCount} calls`);
+        return;
+      }
+      const job = this.#nextFor(worker);
+      if (job === undefined) break;
+      worker.take(job);
     }
-    for (const waiting of this.#queue) {
-      this.#queue.delete(waiting);
-      clearTimeout(waiting.timer);
-      waiting.call.signal.removeEventListener("abort", waiting.onAbort);
-      this.#run(worker, waiting.call).then(waiting.resolve, waiting.reject);
-      return;
+    if (!worker.isBusy && !this.#idle.includes(worker)) this.#idle.push(worker);
+  }
+
+  /** Calls that did not begin where they were sent. */
+  #takeBack(jobs: readonly Job[]): void {
+    this.#returned.push(...jobs);
+    while (this.#returned.length > 0) {
+      const worker = this.#idle.pop();
+      if (worker === undefined) return;
+      this.#serve(worker);
     }
-    this.#idle.push(worker);
   }
 
   /** Take an idle worker out and end it in peace. */
@@ -211,7 +233,7 @@ export class Pool implements Service {
       this.#isChosen = true;
       this.#failures = 0;
       this.#found.resolve();
-      this.#release(worker);
+      this.#serve(worker);
       this.#fill();
     } catch (error) {
       this.#starting.delete(worker);
@@ -252,15 +274,16 @@ export class Pool implements Service {
       refuse: (hello) => unsuitable(command, hello),
       onOutput: (callId, line) =>
         this.#log.for("script.py").info(callId === undefined ? line : `${line} <<call ID: ${callId}>>`),
+      onFree: (worker) => this.#serve(worker),
+      onReturned: (jobs) => this.#takeBack(jobs),
       onLost: (worker, reason) => this.#lost(worker, reason),
     };
   }
 
   #rejectQueue(message: string, retryAfterSeconds: number): void {
+    for (const job of this.#returned.splice(0)) job.resolve({ kind: "lost", reason: message });
     for (const waiting of [...this.#queue]) {
-      this.#queue.delete(waiting);
-      clearTimeout(waiting.timer);
-      waiting.call.signal.removeEventListener("abort", waiting.onAbort);
+      this.#leaveQueue(waiting);
       waiting.reject(unavailable(message, "", retryAfterSeconds));
     }
   }

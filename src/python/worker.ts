@@ -2,7 +2,7 @@
 // lose it. Which worker gets which call, and what replaces a lost one, is pool.ts's affair.
 
 import { randomBytes } from "node:crypto";
-import { TabPyError } from "../errors.ts";
+import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import type { Call, Header, HelloHeader, Reply, ReplyHeader } from "./messages.ts";
@@ -16,6 +16,13 @@ const startTimeoutMs = 30_000;
 const endReportMs = 1000;
 /** How long a call may go on whose client has gone. */
 const cancelPatienceMs = 100;
+/** A call that waits behind another one begins within this time, or it is given to another worker. */
+const leaseMs = 5;
+/** A call is sent behind another one only when the last one took no longer than this. */
+const shortCallMs = 2;
+/** Larger bodies are not sent twice for a little time gained. */
+const maxAheadBodyBytes = 64 * 1024;
+const maxAheadCalls = 4;
 /** How much of what an interpreter printed is quoted when it doesn't start. */
 const quotedStartOutput = 500;
 
@@ -29,14 +36,25 @@ export interface WorkerOptions {
   readonly refuse: (hello: HelloHeader) => string | undefined;
   /** Takes a line that was printed; `callId` is undefined outside of calls. */
   readonly onOutput: (callId: string | undefined, line: string) => void;
+  /** Called when the worker has answered and can take another call. */
+  readonly onFree: (worker: Worker) => void;
+  /** Takes calls that were sent but will surely not begin here. */
+  readonly onReturned: (jobs: readonly Job[]) => void;
   /** Called once, when the worker can't take calls any more. */
   readonly onLost: (worker: Worker, reason: string) => void;
 }
 
-interface Pending {
+/** A call and where its reply goes. */
+export interface Job {
   readonly call: Call;
   readonly resolve: (reply: Reply) => void;
-  readonly timer: NodeJS.Timeout | undefined;
+}
+
+interface Sent {
+  readonly job: Job;
+  readonly number: number;
+  /** When it can't begin any more, by performance.now(); undefined for a call that met an idle worker. */
+  readonly notAfterMs: number | undefined;
   readonly onAbort: () => void;
 }
 
@@ -48,9 +66,18 @@ export class Worker {
   readonly #waiting = new Map<"hello" | "ready", (header: Header) => void>();
   /** Ids of the last calls, for output that arrives after the answer. */
   readonly #callIds = new Map<number, string>();
+  readonly #decoder: FrameDecoder;
+  /** Calls in the order of sending; the first one runs, the others wait in the channel. */
+  readonly #sent: Sent[] = [];
   #startOutput = "";
-  #pending: Pending | undefined;
   #number = 0;
+  #answered = 0;
+  #headSince = 0;
+  #lastCallMs = Number.POSITIVE_INFINITY;
+  #limitTimer: NodeJS.Timeout | undefined;
+  #leaseTimer: NodeJS.Timeout | undefined;
+  /** The worker's clock minus performance.now(), in milliseconds, or a little less. */
+  #clockOffsetMs = 0;
   #pid: number | undefined;
   #isReady = false;
   #lostReason: string | undefined;
@@ -61,14 +88,14 @@ export class Worker {
     this.#output = new OutputReader(this.#process.log, this.#marker, (number, line) =>
       this.#printed(number, line),
     );
-    const decoder = new FrameDecoder((header, body) => this.#received(header, body));
+    this.#decoder = new FrameDecoder((header, body) => this.#received(header, body));
     this.#process.output.on("data", (chunk: Buffer) => {
       try {
-        decoder.push(chunk);
+        const answered = this.#answered;
+        this.#decoder.push(chunk);
+        if (this.#answered > answered && this.#lostReason === undefined) options.onFree(this);
       } catch (error) {
-        this.#lose(
-          `bytes on its channel that are no frame (${error instanceof Error ? error.message : error})`,
-        );
+        this.#lose(`bytes on its channel that are no frame (${errorText(error)})`);
       }
     });
     this.#process.output.on("close", () => this.#channelClosed());
@@ -88,7 +115,18 @@ export class Worker {
   }
 
   get isBusy(): boolean {
-    return this.#pending !== undefined;
+    return this.#sent.length > 0;
+  }
+
+  /** Whether `call` may be sent now: to an idle worker always, behind short calls a few short ones. */
+  canTake(call: Call): boolean {
+    if (this.#sent.length === 0) return true;
+    return (
+      this.#lastCallMs <= shortCallMs &&
+      this.#sent.length <= maxAheadCalls &&
+      call.body.length <= maxAheadBodyBytes &&
+      performance.now() - this.#headSince < shortCallMs
+    );
   }
 
   /** Resolves when the process and all that it started is gone. */
@@ -119,7 +157,10 @@ export class Worker {
         sourcesBody,
       );
       const header = await within(ready, startTimeoutMs, "it was not ready in 30 s");
-      if (header.kind === "ready") this.#pid = header.pid;
+      if (header.kind === "ready") {
+        this.#pid = header.pid;
+        this.#clockOffsetMs = header.clock / 1000 - performance.now();
+      }
       this.#isReady = true;
     } catch (error) {
       this.kill();
@@ -127,30 +168,32 @@ export class Worker {
     }
   }
 
-  /** Run a call. Never rejects: a lost worker is a reply too. */
-  run(call: Call): Promise<Reply> {
-    return new Promise((resolve) => {
-      if (this.#lostReason !== undefined) return resolve({ kind: "lost", reason: this.#lostReason });
-      if (call.signal.aborted) return resolve({ kind: "cancelled" });
-      const stop = (kind: "timed-out" | "cancelled") => {
-        this.#settle({ kind });
-        this.#lose(
-          kind === "timed-out" ? "killed at the time limit of its call" : "killed with its cancelled call",
-        );
-      };
-      // Most scripts are done sooner than a new worker would be ready: a short one may finish for nobody.
-      const onAbort = () =>
-        setTimeout(() => pending === this.#pending && stop("cancelled"), cancelPatienceMs);
-      const timer = call.timeoutMs === undefined ? undefined : setTimeout(stop, call.timeoutMs, "timed-out");
-      call.signal.addEventListener("abort", onAbort);
-      const pending: Pending = { call, resolve, timer, onAbort };
-      this.#pending = pending;
-      this.#number++;
-      this.#callIds.set(this.#number, call.callId);
-      this.#callIds.delete(this.#number - 4);
-      this.#output.setRunning(this.#number);
-      this.#send({ id: this.#number, kind: call.kind }, call.body);
-    });
+  /** Send a call, when `canTake` allows it. The job's reply may be that it was lost. */
+  take(job: Job): void {
+    const { call } = job;
+    if (this.#lostReason !== undefined) {
+      job.resolve({ kind: "lost", reason: this.#lostReason });
+      return;
+    }
+    const now = performance.now();
+    const number = ++this.#number;
+    // Most scripts are done sooner than a new worker would be ready: a short one may finish for nobody.
+    const onAbort = () =>
+      setTimeout(() => this.#sent[0] === sent && this.#stop("cancelled"), cancelPatienceMs);
+    const isAhead = this.#sent.length > 0;
+    const sent: Sent = { job, number, notAfterMs: isAhead ? now + leaseMs : undefined, onAbort };
+    call.signal.addEventListener("abort", onAbort);
+    this.#sent.push(sent);
+    this.#callIds.set(number, call.callId);
+    this.#callIds.delete(number - maxAheadCalls - 4);
+    if (isAhead) {
+      const notAfter = Math.floor((now + leaseMs + this.#clockOffsetMs) * 1000);
+      this.#send({ id: number, kind: call.kind, notAfter }, call.body);
+      this.#leaseTimer ??= setTimeout(() => this.#checkLeases(), leaseMs + 1);
+    } else {
+      this.#begin(sent, now);
+      this.#send({ id: number, kind: call.kind }, call.body);
+    }
   }
 
   /** Ask the worker to end when it is idle, and give it a moment for it. */
@@ -189,7 +232,8 @@ export class Worker {
       case "result":
       case "raised":
       case "rejected":
-        if (header.id === this.#number) this.#replied(header, body);
+      case "returned":
+        this.#replied(header, body);
         return;
       default:
         this.#lose(`an unknown message "${String(header.kind).slice(0, 40)}" on its channel`);
@@ -197,38 +241,99 @@ export class Worker {
   }
 
   #replied(header: ReplyHeader, body: Buffer): void {
+    const [sent] = this.#sent;
+    // What was withdrawn is returned later; nobody waits for it any more.
+    if (sent === undefined || header.id !== sent.number) return;
+    this.#sent.shift();
+    this.#answered++;
+    const now = performance.now();
+    if (header.kind !== "returned") this.#lastCallMs = now - this.#headSince;
+    const [next] = this.#sent;
+    if (next !== undefined) this.#begin(next, now);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
-        this.#settle({ kind: "result", body });
+        this.#settle(sent, { kind: "result", body });
         break;
       case "raised":
-        this.#settle({ kind: "raised", raised: JSON.parse(body.toString()) });
+        this.#settle(sent, { kind: "raised", raised: JSON.parse(body.toString()) });
         break;
       case "rejected":
-        this.#settle({ kind: "rejected", rejected: JSON.parse(body.toString()) });
+        this.#settle(sent, { kind: "rejected", rejected: JSON.parse(body.toString()) });
+        break;
+      case "returned":
+        this.#return([sent]);
         break;
       default:
         header.kind satisfies never;
     }
     if (header.leftovers !== undefined) {
+      this.#return(this.#sent.splice(0)); // the worker begins no call after such an answer
       this.#process.kill(this.#pid);
       this.#options.onLost(this, `its call left ${header.leftovers} running`);
     }
   }
 
-  /** Answer the caller first; whatever else there is to do comes after. */
-  #settle(reply: Reply): void {
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    this.#pending = undefined;
-    clearTimeout(pending.timer);
-    pending.call.signal.removeEventListener("abort", pending.onAbort);
-    pending.resolve(reply);
+  /** From now on `sent` is the call that runs: its time limit counts. */
+  #begin(sent: Sent, now: number): void {
+    this.#headSince = now;
+    this.#output.setRunning(sent.number);
+    // One timer for many calls: it looks at the clock when it fires, and goes on for the call that runs then.
+    if (sent.job.call.timeoutMs !== undefined) {
+      this.#limitTimer ??= setTimeout(() => this.#checkLimit(), sent.job.call.timeoutMs);
+    }
+  }
+
+  #checkLimit(): void {
+    this.#limitTimer = undefined;
+    const limitMs = this.#sent[0]?.job.call.timeoutMs;
+    if (limitMs === undefined) return;
+    const leftMs = this.#headSince + limitMs - performance.now();
+    if (leftMs <= 0) this.#stop("timed-out");
+    else this.#limitTimer = setTimeout(() => this.#checkLimit(), Math.ceil(leftMs));
+  }
+
+  /** Take back calls that wait behind one that takes long. Two looks, so that no answer lies unread between. */
+  #checkLeases(seen?: Sent): void {
+    this.#leaseTimer = undefined;
+    const [head, next] = this.#sent;
+    if (head === undefined || next === undefined) return;
+    const leftMs = (next.notAfterMs ?? 0) - performance.now();
+    if (leftMs > 0 || head !== seen || this.#decoder.isInsideFrame) {
+      const isOver = leftMs <= 0;
+      this.#leaseTimer = setTimeout(
+        () => this.#checkLeases(isOver ? head : undefined),
+        isOver ? 1 : Math.ceil(leftMs) + 1,
+      );
+      return;
+    }
+    const now = performance.now();
+    const firstValid = this.#sent.findIndex((sent, at) => at > 0 && (sent.notAfterMs ?? 0) > now);
+    this.#return(this.#sent.splice(1, firstValid === -1 ? this.#sent.length : firstValid - 1));
+    if (this.#sent.length > 1) this.#leaseTimer = setTimeout(() => this.#checkLeases(), leaseMs);
+  }
+
+  #return(calls: readonly Sent[]): void {
+    for (const sent of calls) sent.job.call.signal.removeEventListener("abort", sent.onAbort);
+    if (calls.length > 0) this.#options.onReturned(calls.map((sent) => sent.job));
+  }
+
+  /** Answer the call that runs and end the worker. */
+  #stop(kind: "timed-out" | "cancelled"): void {
+    const sent = this.#sent.shift();
+    if (sent !== undefined) this.#settle(sent, { kind });
+    this.#lose(
+      kind === "timed-out" ? "killed at the time limit of its call" : "killed with its cancelled call",
+    );
+  }
+
+  #settle(sent: Sent, reply: Reply): void {
+    sent.job.call.signal.removeEventListener("abort", sent.onAbort);
+    sent.job.resolve(reply);
   }
 
   async #channelClosed(): Promise<void> {
-    if (this.#lostReason !== undefined && this.#pending === undefined) return;
+    if (this.#lostReason !== undefined && this.#sent.length === 0) return;
     // How it ended is known a few milliseconds later; the caller is told.
     this.#process.kill(this.#pid);
     const how = await within(this.#process.ended, endReportMs, "").catch(() => "a closed channel");
@@ -238,8 +343,13 @@ export class Worker {
   #lose(reason: string): void {
     const isFirst = this.#lostReason === undefined;
     this.#lostReason ??= reason;
-    this.#settle({ kind: "lost", reason });
+    clearTimeout(this.#limitTimer);
+    clearTimeout(this.#leaseTimer);
+    // Only the first call had begun: an answer to it would have come before the end of the channel.
+    const [head, ...ahead] = this.#sent.splice(0);
+    if (head !== undefined) this.#settle(head, { kind: "lost", reason });
     this.#process.kill(this.#pid);
+    this.#return(ahead);
     if (isFirst) this.#options.onLost(this, reason);
   }
 

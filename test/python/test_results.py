@@ -472,7 +472,8 @@ class EncodeWithOrjsonTest(unittest.TestCase):
             "floats": [0.1, 1e22, 1e16, 1e15, 123456789012345680.0, 5e-324, -0.0, 1e-7, 1.7976931348623157e308],
             "no numbers": [NAN, INFINITY, -INFINITY], "surrogates": ["\ud800"], "text": ["é\u2028😀\x00\x7f\"\\", "NaN"],
             "dates": days + [datetime.datetime(2024, 1, 1, 0, 0, 0, 5), datetime.time(1), datetime.timedelta(1)],
-            "aware times": [datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)],
+            "aware times": [datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(seconds=at)))
+                            for at in (0, 3600, -5400, 30)],
             "named tuples": [Point(1, 2), Typed("a", Point(3, 4))], "tuples": [(1, (2, 3))],
             "enumerations": [Colour.RED, Colour.BOTH, Level.LOW, Word.YES, Mode.B],
             "subclasses": [Text("é"), Number(5), Real(0.5), Items([1]), Pair((1,)), Record(a=1)],

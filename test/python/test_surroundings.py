@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 from worker_process import WorkerProcess, boot_program
@@ -206,6 +207,7 @@ class LifeTest(unittest.TestCase):
                 "id": 0, "kind": "hello", "version": list(sys.version_info[:3]), "implementation": sys.implementation.name,
                 "executable": worker.hello["executable"]})
             self.assertTrue(os.path.samefile(worker.hello["executable"], sys.executable))
+            self.assertLessEqual(worker.ready.pop("clock"), time.monotonic_ns() // 1000)
             self.assertEqual(worker.ready, {"id": 0, "kind": "ready", "pid": worker.value("import os\nreturn os.getpid()")})
 
     def test_ends_with_its_channel(self):

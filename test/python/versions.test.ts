@@ -2,81 +2,18 @@
 // other Pythons say first, so that the server can refuse them by name.
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { FrameDecoder } from "../../src/python/frames.ts";
 import type { Header } from "../../src/python/messages.ts";
 import { bootProgram } from "../../src/python/programs.ts";
+import { leaveCounts } from "../counts.ts";
+import { findInterpreters, type Interpreter, isSupported, nameOf, newestMinor } from "./interpreters.ts";
 
-const oldestMinor = 9;
-const newestMinor = 13;
 const timeoutMs = 120_000;
 
-interface Interpreter {
-  readonly file: string;
-  readonly implementation: string;
-  readonly version: readonly [number, number, number];
-}
-
-/** Runs on every Python since 2.6. */
-const introduction = `
-import json, sys
-implementation = getattr(getattr(sys, "implementation", None), "name", "cpython")
-sys.stdout.write(json.dumps({"file": sys.executable, "implementation": implementation, "version": sys.version_info[:3]}))
-`;
-
-const names = ["python3", "python", "python2", "pypy3", "pypy"];
-for (let minor = newestMinor; minor >= oldestMinor; minor--) names.push(`python3.${minor}`);
-
-/** Paths that may be interpreters: those names on PATH, and all versions of pyenv. */
-function candidates(): string[] {
-  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const onPath = folders.flatMap((folder) => names.map((name) => join(folder, name)));
-  return [...onPath, ...pyenvPythons()].filter((file) => existsSync(file));
-}
-
-function pyenvPythons(): string[] {
-  const pyenv = Bun.which("pyenv");
-  const told = pyenv === null ? "" : Bun.spawnSync([pyenv, "root"]).stdout.toString().trim();
-  const versions = join(told || join(homedir(), ".pyenv"), "versions");
-  if (!existsSync(versions)) return [];
-  return readdirSync(versions).map((version) => join(versions, version, "bin", "python"));
-}
-
-/** Who answers under a path; undefined for what doesn't run, a pyenv shim of a version that is not active say. */
-function introduce(file: string): Interpreter | undefined {
-  const answer = Bun.spawnSync([file, "-c", introduction], { stdin: "ignore", stderr: "ignore" });
-  return answer.exitCode === 0 ? JSON.parse(answer.stdout.toString()) : undefined;
-}
-
-/** One interpreter for each implementation and version, the oldest first. */
-function findInterpreters(): Interpreter[] {
-  const found = new Map<string, Interpreter>();
-  for (const file of candidates()) {
-    const interpreter = introduce(file);
-    if (interpreter === undefined) continue;
-    const name = nameOf(interpreter);
-    if (!found.has(name)) found.set(name, interpreter);
-  }
-  return [...found.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b), "en", { numeric: true }));
-}
-
-function nameOf({ implementation, version }: Interpreter): string {
-  return `${implementation} ${version.join(".")}`;
-}
-
-function isOlder({ version: [major, minor] }: Interpreter): boolean {
-  return major < 3 || (major === 3 && minor < oldestMinor);
-}
-
-function isNewer({ version: [major, minor] }: Interpreter): boolean {
-  return major > 3 || (major === 3 && minor > newestMinor);
-}
-
 const interpreters = findInterpreters();
-const refused = interpreters.filter((one) => isOlder(one) || one.implementation !== "cpython");
-const supported = interpreters.filter((one) => !refused.includes(one) && !isNewer(one));
+const supported = interpreters.filter(isSupported);
+const refused = interpreters.filter((one) => !isSupported(one) && !isNewerCPython(one));
 
 test("this machine has a Python that the worker program supports", () => {
   expect(supported.map(nameOf)).not.toBeEmpty();
@@ -99,6 +36,7 @@ for (const interpreter of supported) {
       const passed = /^(\d+) passed, 0 failed(?:, \d+ skipped)?$/.exec(
         printed.trim().split("\n").at(-1) ?? "",
       );
+      leaveCounts(`worker ${nameOf(interpreter)}`, printed.trim().split("\n").at(-1) ?? "");
       if (exitCode !== 0 || passed === null) throw new Error(`${printed}\n${report}`);
       expect(Number(passed[1])).toBeGreaterThan(0);
     },
@@ -143,4 +81,8 @@ for (const interpreter of refused) {
     },
     timeoutMs,
   );
+}
+
+function isNewerCPython({ implementation, version: [major, minor] }: Interpreter): boolean {
+  return implementation === "cpython" && (major > 3 || (major === 3 && minor > newestMinor));
 }

@@ -6,13 +6,17 @@
 # untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 #
 # server to worker   start     body {module name: source}; `marker`, `orjson`
-#                    evaluate  body of POST /evaluate
+#                    evaluate  body of POST /evaluate; maybe `notAfter`
 # worker to server   hello     which Python this is: `version`, `implementation`, `executable`
-#                    ready     the worker waits for calls: `pid`
+#                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
 #                    result    body is the JSON of the answer
 #                    raised    the script raised, or didn't compile, or its result can't be written as JSON
 #                    rejected  the request was not well formed
-# A reply may carry `leftovers`: processes or threads that the call left running.
+#                    returned  the call was not begun: its `notAfter` had passed
+# A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
+# processes of a machine share: it begins before that instant and after the answer of the call before it was
+# written, or never. So the server knows, without asking, when it may give the call to another worker.
+# A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it.
 
 import io
 import json
@@ -57,6 +61,11 @@ class FrameReader:
             # A view, so that a large body is not copied once more.
             return _decode(data[8:body_start].decode())[0], memoryview(data)[body_start:end]
         return _decode(data[8:body_start].decode())[0], data[body_start:end]
+
+    def wait_for_end(self):
+        """Take nothing more; returns when the other side has closed the stream."""
+        while os.read(self._fd, READ_SIZE):
+            pass
 
     def _fill(self, data, size):
         whole = bytearray(size)

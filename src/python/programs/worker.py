@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+import time
 
 from _tabpy_worker import evaluation, failures, results, scripts
 from _tabpy_worker.frames import MAX_BODY_BYTES, FrameReader, FrameWriter
@@ -30,7 +31,7 @@ def main(start):
     worker = Worker(_load_orjson() if start.get("orjson", True) else None, output)
     gc.collect()
     gc.freeze()
-    writer.write({"id": 0, "kind": "ready", "pid": os.getpid()})
+    writer.write({"id": 0, "kind": "ready", "pid": os.getpid(), "clock": time.monotonic_ns() // 1000})
     worker.serve(reader, writer)
 
 
@@ -81,14 +82,21 @@ class Worker:
             header, body = frame
             frame = None
             number = header["id"]
+            if "notAfter" in header and time.monotonic_ns() > header["notAfter"] * 1000:
+                writer.write_reply(number, b"returned", b"")
+                continue
             self._output.start_call(number)
             kind, answer = self._evaluate(body)
             body = None
             if os.getpid() != process:  # a script forked and its child came back here: only one may answer
                 os._exit(0)
             self._output.end_call()
-            writer.write_reply(number, kind, answer, self._surroundings.restore())
+            leftovers = self._surroundings.restore()
+            writer.write_reply(number, kind, answer, leftovers)
             answer = None
+            if leftovers:
+                reader.wait_for_end()
+                return
 
     def _evaluate(self, body):
         script = None
