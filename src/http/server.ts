@@ -35,6 +35,8 @@ export class HttpServer implements Service {
   readonly name = "server";
   readonly #options: ServerOptions;
   readonly #server: Server;
+  /** Connections with a request that is being answered. */
+  readonly #busy = new WeakSet<Duplex>();
   #running = 0;
   #isStopping = false;
   #onDrained: (() => void) | undefined;
@@ -45,15 +47,20 @@ export class HttpServer implements Service {
     const answer = getRequestListener(options.fetch);
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#running++;
+      this.#busy.add(request.socket);
       if (this.#isStopping) response.setHeader("Connection", "close");
       response.on("close", () => {
         this.#running--;
+        this.#busy.delete(request.socket);
         if (this.#running === 0) this.#onDrained?.();
       });
       request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono makes a URL of it
       answer(request, response);
     });
-    this.#server.on("clientError", refuseMalformed);
+    this.#server.on("clientError", (error, socket) => {
+      // Bytes behind a sound request that are none themselves: they must not take the place of its answer.
+      if (!this.#busy.has(socket)) refuseMalformed(error, socket);
+    });
     this.#server.maxConnections = options.maxConnections;
     this.#server.keepAliveTimeout = options.idleTimeoutMs;
     this.#server.timeout = 0; // a script may run long without a byte on its connection

@@ -16,7 +16,7 @@ import client from "./programs/tabpy/tabpy_tools/client.py" with { type: "text" 
 import tabpyObject from "./programs/tabpy_object.py" with { type: "text" };
 import worker from "./programs/worker.py" with { type: "text" };
 
-/** Given to the interpreter with -c. */
+/** The first program of a fresh interpreter; shorter than what spawn.ts lets it read. */
 export const bootProgram = boot;
 
 /** Module name -> source. */

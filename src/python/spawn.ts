@@ -24,17 +24,21 @@ export interface WorkerProcess {
 
 export type SpawnWorker = () => WorkerProcess;
 
+/** All that a list of processes shows of the program: it reads the rest, up to its size, from the channel. */
+const door = "import os; exec(os.read(0, 16384)) # a worker of the TabPy server";
+
 /** How long a keeper may take to end what its worker started, before it is ended itself. */
 const keeperPatienceMs = 4000;
 
 /** Spawn `command` as a worker with the environment `env`. Failure to start shows as an immediate end. */
 export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerProcess {
-  const child = spawn(command.file, [...command.args, "-c", bootProgram], {
+  const child = spawn(command.file, [...command.args, "-c", door], {
     env,
     stdio: ["pipe", "pipe", "pipe"],
     detached: process.platform !== "win32", // a session of its own: Ctrl-C at the terminal is for the server
     windowsHide: true,
   });
+  child.stdin.write(bootProgram);
   const killed = {
     workerPid: undefined as number | undefined,
     timer: undefined as NodeJS.Timeout | undefined,

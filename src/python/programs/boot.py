@@ -1,6 +1,6 @@
 # A Python worker of the TabPy server.
-# Given to the interpreter with -c: says which Python this is, then receives the worker program on standard
-# input. It must parse on every Python since 2.6, so that an old one gets a clear refusal, not a SyntaxError.
+# The first thing on a fresh interpreter's standard input: says which Python this is, then receives the worker
+# program there. It must parse on every Python since 2.6, so that an old one gets a clear refusal, not a SyntaxError.
 import sys
 if sys.path[:1] == [""]:  # -c puts the current folder first: nothing may be imported from there by accident
     del sys.path[0]

@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test";
+import { encodeFrame, FrameDecoder, maxBodyBytes } from "../../src/python/frames.ts";
+import type { Header } from "../../src/python/messages.ts";
+import { testPython } from "./interpreters.ts";
+
+interface Frame {
+  header: Header;
+  body: string;
+}
+
+const headers: Header[] = [
+  { id: 0, kind: "start", marker: "m", orjson: true },
+  { id: 7, kind: "evaluate" },
+  { id: 8, kind: "evaluate", notAfter: 123_456_789_012 },
+  { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
+  { id: 0, kind: "ready", pid: 42, clock: 99 },
+  { id: 1, kind: "result" },
+  { id: 2, kind: "raised" },
+  { id: 3, kind: "rejected" },
+  { id: 4, kind: "returned" },
+  { id: 5, kind: "result", leftovers: "processes" },
+  { id: 6, kind: "result", leftovers: "threads" },
+];
+const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
+
+function decodeAll(bytes: Uint8Array, chunkBytes: number): Frame[] {
+  const frames: Frame[] = [];
+  const decoder = new FrameDecoder((header, body) => frames.push({ header, body: body.toString() }));
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    decoder.push(Buffer.from(bytes.subarray(at, at + chunkBytes)));
+  expect(decoder.isInsideFrame).toBe(false);
+  return frames;
+}
+
+const wanted: Frame[] = headers.flatMap((header) => bodies.map((body) => ({ header, body })));
+const stream = Buffer.concat(wanted.flatMap(({ header, body }) => encodeFrame(header, Buffer.from(body))));
+
+test.each([1, 7, 8, 9, 64, 65_536, 1 << 24])(
+  "FrameDecoder reads its frames from chunks of %d bytes",
+  (chunkBytes) => {
+    expect(decodeAll(stream, chunkBytes)).toEqual(wanted);
+  },
+);
+
+test("every kind of message goes through frames.py and comes back the same", async () => {
+  const script = `
+import sys; sys.path.insert(0, sys.argv[1])
+import frames
+reader, writer = frames.FrameReader(0), frames.FrameWriter(1)
+while True:
+    frame = reader.read()
+    if frame is None: break
+    writer.write(frame[0], bytes(frame[1]))
+`;
+  const folder = new URL("../../src/python/programs", import.meta.url).pathname;
+  const python = Bun.spawn([testPython().file, "-c", script, folder], {
+    stdin: stream,
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const echoed = new Uint8Array(await new Response(python.stdout).arrayBuffer());
+  expect(await python.exited).toBe(0);
+  expect(decodeAll(echoed, 4096)).toEqual(wanted);
+});
+
+test("write_reply() of frames.py writes what the decoder reads", async () => {
+  const script = `
+import sys; sys.path.insert(0, sys.argv[1])
+import frames
+writer = frames.FrameWriter(1)
+writer.write_reply(3, b"result", b"[1]")
+writer.write_reply(4, b"raised", b"{}", "threads")
+`;
+  const folder = new URL("../../src/python/programs", import.meta.url).pathname;
+  const python = Bun.spawn([testPython().file, "-c", script, folder], { stdout: "pipe", stderr: "inherit" });
+  const written = new Uint8Array(await new Response(python.stdout).arrayBuffer());
+  expect(decodeAll(written, 4096)).toEqual([
+    { header: { id: 3, kind: "result" }, body: "[1]" },
+    { header: { id: 4, kind: "raised", leftovers: "threads" }, body: "{}" },
+  ]);
+});
+
+test("FrameDecoder refuses lengths that no frame of ours has", () => {
+  const decoder = new FrameDecoder(() => {});
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32LE(10, 0);
+  lengths.writeUInt32LE(maxBodyBytes + 1, 4);
+  expect(() => decoder.push(lengths)).toThrow("No frame on the channel");
+  expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow(
+    "No frame on the channel",
+  );
+});
+
+test("FrameDecoder is inside a frame until its last byte has come", () => {
+  const [frame] = encodeFrame({ id: 1, kind: "result" }, Buffer.from("[1]"));
+  const decoder = new FrameDecoder(() => {});
+  decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));
+  expect(decoder.isInsideFrame).toBe(true);
+  decoder.push(Buffer.from(frame.subarray(frame.length - 1)));
+  expect(decoder.isInsideFrame).toBe(false);
+});
