@@ -63,7 +63,6 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     info: infoBody(config, service),
     endpoints: () => ({}),
     page: () => pageData(config, service),
-    answerTimeoutMs: config.requestTimeoutMs,
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });

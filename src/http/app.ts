@@ -18,6 +18,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const readBody = createBodyReader({
     maxBytes: options.maxRequestBytes,
     maxBufferedBytes: options.maxBufferedBytes,
+    timeoutMs: options.requestTimeoutMs,
     isGzipEnabled: options.isGzipEnabled,
   });
   const info = pythonJson(options.info);
@@ -33,11 +34,11 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     return next();
   });
 
-  const routes = app.basePath(service.prefix);
-  const route = (path: string, methods: Partial<Record<"GET" | "POST", Handler<AppEnv>>>) => {
-    for (const [method, handler] of Object.entries(methods)) routes.on([method], [path], handler);
+  const route = (below: string, methods: Partial<Record<"GET" | "POST", Handler<AppEnv>>>) => {
+    const path = `${service.prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
+    for (const [method, handler] of Object.entries(methods)) app.on([method], [path], handler);
     const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
-    routes.all(path, () => {
+    app.all(path, () => {
       throw new TabPyError("method-not-allowed", "Method not allowed", {
         headers: { Allow: [...allowed, "OPTIONS"].join(", ") },
       });
@@ -53,10 +54,11 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     POST: (c) => unknownQuery(c.req.param("name")),
   });
   if (options.staticPath === undefined) {
+    if (service.prefix !== "") route("", { GET: page(options.page) });
     route("/", { GET: page(options.page) });
     route("/index.html", { GET: page(options.page) });
   } else {
-    routes.get("/*", files(options.staticPath, service.prefix));
+    app.get(`${service.prefix}/*`, files(options.staticPath, service.prefix));
   }
 
   app.notFound(() =>

@@ -13,6 +13,8 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** All bodies that are held at one time, together. */
   readonly maxBufferedBytes: number;
+  /** How long a body may take to come. */
+  readonly timeoutMs: number;
   readonly isGzipEnabled: boolean;
 }
 
@@ -46,7 +48,7 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
       heldBytes = 0;
     };
     try {
-      const raw = await readAll(request, gone, limits.maxBytes, hold);
+      const raw = await readAll(request, gone, limits, hold);
       const bytes = limits.isGzipEnabled && isGzip(request) ? await unpack(raw, limits.maxBytes) : raw;
       hold(bytes === raw ? 0 : bytes.length);
       return { bytes, release };
@@ -66,13 +68,14 @@ export function checkAnnouncedSize(request: IncomingMessage, maxBytes: number): 
 function readAll(
   request: IncomingMessage,
   gone: AbortSignal,
-  maxBytes: number,
+  { maxBytes, timeoutMs }: BodyLimits,
   hold: (bytes: number) => void,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const fail = (error: unknown) => {
+      clearTimeout(timer);
       request.off("data", onData);
       request.resume(); // what still comes is thrown away, so that the answer can be read
       reject(error);
@@ -88,8 +91,10 @@ function readAll(
       }
     };
     const broken = () => fail(new TabPyError("bad-request", "The body of the request ended early"));
+    const timer = setTimeout(() => fail(tooSlow()), timeoutMs);
     request.on("data", onData);
     request.on("end", () => {
+      clearTimeout(timer);
       const [first] = chunks;
       resolve(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
     });
@@ -122,6 +127,10 @@ function tooLarge(size: number, limit: number): TabPyError {
     info: "Request Entity Too Large",
     headers: { Connection: "close" },
   });
+}
+
+function tooSlow(): TabPyError {
+  return new TabPyError("timeout", "The body of the request did not come in time", { headers: { Connection: "close" } });
 }
 
 function tooMuchHeld(): TabPyError {

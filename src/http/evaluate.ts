@@ -7,6 +7,8 @@ import { bytesAnswer } from "./answers.ts";
 import type { ReadBody } from "./body.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
+/** Smaller answers fit into the buffers of the socket. */
+const largeAnswerBytes = 1024 * 1024;
 const failed = "Error processing script";
 const disabled =
   "Ad-hoc scripts have been disabled on this analytics extension, please contact your administrator.";
@@ -27,6 +29,11 @@ export function evaluate(options: AppOptions, readBody: ReadBody): (c: Context<A
         timeoutMs: options.evaluateTimeoutMs,
         signal: gone,
       });
+      if (reply.kind === "result" && reply.body.length > largeAnswerBytes) {
+        // A client that doesn't take its answer must not hold it here for ever.
+        const { socket } = c.env.incoming;
+        socket.setTimeout(options.requestTimeoutMs, () => socket.destroy());
+      }
       return answer(reply, options.evaluateTimeoutText);
     } finally {
       body.release();

@@ -3,9 +3,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import { errnoOf, TabPyError } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
+import { errorAnswer } from "./answers.ts";
 
 export interface ServerOptions {
   readonly fetch: Parameters<typeof getRequestListener>[0];
@@ -44,7 +45,7 @@ export class HttpServer implements Service {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#server = createHttpServer(options);
-    const answer = getRequestListener(options.fetch);
+    const answer = getRequestListener(options.fetch, { errorHandler: answerOutside });
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#running++;
       this.#busy.add(request.socket);
@@ -104,6 +105,15 @@ function createHttpServer(options: ServerOptions): Server {
   if (options.tls === undefined) return createServer(limits);
   const { certificate, key, minimumVersion } = options.tls;
   return createTlsServer({ ...limits, cert: certificate, key, minVersion: minimumVersion });
+}
+
+/** What never comes to the app: a URL or a Host that no URL can be made of. */
+function answerOutside(error: unknown): Response {
+  if (!(error instanceof RequestError)) return errorAnswer(error);
+  const info = error.message;
+  return errorAnswer(
+    new TabPyError("bad-request", "The URL or the Host of the request can't be read", { info }),
+  );
 }
 
 /** What is no HTTP, or too much or too slow of it, gets a status and loses its connection. */

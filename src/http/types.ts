@@ -39,7 +39,7 @@ export interface AppOptions {
   readonly isGzipEnabled: boolean;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
-  /** Milliseconds without progress after which a client that doesn't take its answer is cut off. */
-  readonly answerTimeoutMs: number;
+  /** How long a request may take to come. */
+  readonly requestTimeoutMs: number;
   readonly log: Logger;
 }

@@ -61,6 +61,7 @@ export class OutputReader {
     if (line.length > this.#marker.length && line.subarray(0, this.#marker.length).equals(this.#marker)) {
       const [word, number] = line.toString("latin1", this.#marker.length).split(" ");
       this.#marked = word === "begin" ? Number(number) : undefined;
+      if (word === "end") this.#startCount(0);
       return;
     }
     const call = this.#marked ?? this.#running;

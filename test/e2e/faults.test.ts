@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import { startServer, startTraffic, type TestServer, until } from "./harness.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer({
+    env: { TABPY_EVALUATE_TIMEOUT: "2", TABPY_HEADER_TIMEOUT: "1", TABPY_REQUEST_TIMEOUT: "2" },
+  });
+});
+afterAll(async () => {
+  if (server.process.exitCode !== null) throw new Error(`the server has ended:\n${server.log.slice(-3000)}`);
+  expect(await server.stop()).toBe(0);
+});
+
+/** Idle again: the workers with their keepers, and nothing that scripts have started. */
+async function expectWorkersOnly(on: TestServer): Promise<void> {
+  const workers = 4;
+  await until(
+    `${workers} processes, there are ${on.children()}`,
+    () => on.children().length === workers,
+    10_000,
+  );
+}
+
+/** Run `fault` beside other clients' calls; none of those may suffer, nothing may be left, the next call answers. */
+async function withOthers(fault: () => Promise<void>, on: TestServer = server): Promise<void> {
+  const traffic = startTraffic(on);
+  try {
+    await fault();
+    expect((await on.evaluate("return 'next'")).json).toBe("next");
+  } finally {
+    const { calls, failures } = await traffic.stop();
+    expect(failures).toEqual([]);
+    expect(calls).toBeGreaterThan(0);
+  }
+  await expectWorkersOnly(on);
+}
+
+const loops = {
+  busy: "while True: pass",
+  sleeping: "import time\ntime.sleep(1000)",
+  "in C code that holds the GIL": "import re\nreturn bool(re.match(r'(a+)+$', 'a' * 40 + 'b'))",
+  "that swallows exceptions": "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
+};
+for (const [name, script] of Object.entries(loops)) {
+  test(`an endless loop, ${name}, is answered at its time limit and killed`, async () => {
+    await withOthers(async () => {
+      const answer = await server.evaluate(script);
+      expect(answer.status).toBe(408);
+      expect(answer.json).toEqual({
+        message: "User defined script timed out. Timeout is set to 2.0 s.",
+        info: {},
+      });
+    });
+  }, 30_000);
+}
+
+const endings: Record<string, [script: string, info: string | RegExp]> = {
+  "sys.exit": ["import sys\nsys.exit(3)", "SystemExit : 3"],
+  "os._exit": ["import os\nos._exit(3)", /WorkerLost : .*exit code 3/],
+  "a segmentation fault": ["import ctypes\nctypes.string_at(0)", /WorkerLost : .*SIGSEGV/],
+  "os.abort": ["import os\nos.abort()", /WorkerLost : .*SIGABRT/],
+  "kill -9 of itself": ["import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", /WorkerLost : .*SIGKILL/],
+  "kill -9 of its parent": ["import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(10)", /WorkerLost/],
+  "closing all file descriptors": ["import os\nos.closerange(0, 4096)\nreturn 1", /WorkerLost/],
+  "recursion to the limit": ["def f(n): return f(n + 1)\nreturn f(0)", /RecursionError/],
+  "garbage on all file descriptors": [
+    "import os\nfor fd in range(3, 64):\n  try: os.write(fd, b'\\xff' * 100)\n  except OSError: pass\nreturn 1",
+    /WorkerLost/,
+  ],
+};
+for (const [name, [script, info]] of Object.entries(endings)) {
+  test(`${name} costs its own call alone`, async () => {
+    await withOthers(async () => {
+      const answer = await server.evaluate(script);
+      expect(answer.status).toBe(500);
+      expect(answer.json.message).toBe("Error processing script");
+      if (typeof info === "string") expect(answer.json.info).toBe(info);
+      else expect(answer.json.info).toMatch(info);
+    });
+  }, 30_000);
+}
+
+test("recursion beyond a raised limit ends at most its own worker", async () => {
+  await withOthers(async () => {
+    const script = "import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return [f(n + 1)]\nreturn f(0)";
+    expect((await server.evaluate(script)).status).toBeOneOf([408, 500]);
+  });
+}, 30_000);
+
+test("kill -9 of a busy worker from outside costs its own call alone", async () => {
+  await withOthers(async () => {
+    const marker = `${server.folder}/busy-pid`;
+    const script = `import os, time\nopen(${JSON.stringify(marker)}, 'w').write(str(os.getpid()))\ntime.sleep(1.9)`;
+    const answer = server.evaluate(script);
+    await until(
+      "the worker's pid",
+      async () => (await Bun.file(marker).exists()) && (await Bun.file(marker).text()) !== "",
+    );
+    process.kill(Number(await Bun.file(marker).text()), "SIGKILL");
+    expect((await answer).json.info).toMatch(/WorkerLost : .*SIGKILL/);
+  });
+}, 30_000);
+
+test("kill -9 of an idle worker from outside costs nothing", async () => {
+  const pid = (await server.evaluate("import os\nreturn os.getpid()")).json;
+  process.kill(pid, "SIGKILL");
+  await server.waitForLog(`Worker ${pid} is lost and replaced`);
+  expect((await server.evaluate("return 1")).json).toBe(1);
+  await expectWorkersOnly(server);
+}, 30_000);
+
+test("a memory bomb ends at the worker's limit", async () => {
+  await using limited = await startServer({ env: { TABPY_WORKER_MEMORY_MB: "200" } });
+  await withOthers(async () => {
+    const answer = await limited.evaluate("x = []\nwhile True: x.append('a' * 1000000)");
+    expect(answer.status).toBe(500);
+    expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB passed TABPY_WORKER_MEMORY_MB/);
+  }, limited);
+}, 60_000);
+
+const printers = {
+  "with print": "for i in range(100):\n  print('x' * 1000000)\nreturn 1",
+  "to standard error":
+    "import sys\nfor i in range(100):\n  sys.stderr.write('y' * 999999 + chr(10))\nreturn 1",
+  "below Python": "import os\nfor i in range(100):\n  os.write(1, b'z' * 999999 + bytes([10]))\nreturn 1",
+};
+for (const [name, script] of Object.entries(printers)) {
+  test(`100 MB printed ${name} are cut in the log and cost nothing`, async () => {
+    const before = server.log.length;
+    await withOthers(async () => {
+      expect((await server.evaluate(script)).json).toBe(1);
+    });
+    await server.waitForLog(/further bytes of output are not logged/);
+    expect(server.log.length - before).toBeLessThan(10_000_000);
+  }, 60_000);
+}
+
+const leftovers = {
+  "a fork": "import os, time\nif os.fork() == 0: time.sleep(1000)\nreturn 1",
+  "a fork of a fork":
+    "import os, time\nif os.fork() == 0:\n  if os.fork() == 0: time.sleep(1000)\n  os._exit(0)\nos.wait()\nreturn 1",
+  "a subprocess": "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nreturn 1",
+  "a daemon in a session of its own":
+    "import os\nos.system('setsid sleep 1000 > /dev/null 2>&1 < /dev/null &')\nreturn 1",
+  "a fork that returns too": "import os\nos.fork()\nreturn 1",
+};
+for (const [name, script] of Object.entries(leftovers)) {
+  test(`${name} that outlives the call is ended after the answer`, async () => {
+    await withOthers(async () => {
+      expect((await server.evaluate(script)).json).toBe(1);
+    });
+  }, 30_000);
+}
+
+test("threads left running end with their worker, after the answer", async () => {
+  await withOthers(async () => {
+    const script =
+      "import threading, time, os\nthreading.Thread(target=time.sleep, args=(1000,)).start()\nreturn os.getpid()";
+    const pid = (await server.evaluate(script)).json;
+    await until("the end of the worker", () => !server.children().includes(pid));
+  });
+}, 30_000);
+
+test("a result of 100 MB arrives whole", async () => {
+  await withOthers(async () => {
+    const answer = await server.evaluate("return 'x' * 100000000");
+    expect(answer.status).toBe(200);
+    expect(answer.text.length).toBe(100_000_002);
+  });
+}, 60_000);
+
+test("a client that hangs up ends its script", async () => {
+  await withOthers(async () => {
+    const marker = `${server.folder}/hung-pid`;
+    const controller = new AbortController();
+    const script = `import os\nopen(${JSON.stringify(marker)}, 'w').write(str(os.getpid()))\nwhile True: pass`;
+    const answer = server
+      .evaluate(script, {}, { signal: controller.signal })
+      .catch((error: Error) => error.name);
+    await until(
+      "the worker's pid",
+      async () => (await Bun.file(marker).exists()) && (await Bun.file(marker).text()) !== "",
+    );
+    const pid = Number(await Bun.file(marker).text());
+    controller.abort();
+    expect(await answer).toBe("AbortError");
+    await server.waitForLog(`Worker ${pid} is lost and replaced: killed with its cancelled call`);
+  });
+}, 30_000);
+
+/** Send bytes and nothing more; what comes back until the server ends the connection. */
+function sendRaw(port: number, bytes: string, more?: (socket: Socket) => void): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(bytes);
+      more?.(socket);
+    });
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+const slowClients: Record<string, [bytes: string, status: RegExp]> = {
+  "a body that stops half-way": [
+    "POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    /^$|408/,
+  ],
+  "headers that never end": ["GET /info HTTP/1.1\r\nHost: x\r\nX-A: b\r\n", /408/],
+  "a connection that says nothing": ["", /^$|408/],
+};
+for (const [name, [bytes, status]] of Object.entries(slowClients)) {
+  test(`${name} ends in time`, async () => {
+    await withOthers(async () => {
+      expect(await sendRaw(server.port, bytes)).toMatch(status);
+    });
+  }, 30_000);
+}
+
+test("headers that trickle without end are cut off", async () => {
+  await withOthers(async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const answer = await sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: x\r\n", (socket) => {
+      timer = setInterval(() => socket.write("X-More: y\r\n"), 50);
+    });
+    clearInterval(timer);
+    expect(answer).toMatch(/^$|408|431/);
+  });
+}, 30_000);
+
+test("1,000 connections at once are all answered", async () => {
+  const payload = JSON.stringify({ data: { _arg1: [1, 2, 3] }, script: "return sum(_arg1)" });
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  await withOthers(async () => {
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => sendRaw(server.port, bytes)));
+    expect(
+      answers.filter((answer) => !(answer.startsWith("HTTP/1.1 200") && answer.endsWith("\r\n\r\n6"))),
+    ).toEqual([]);
+  });
+}, 60_000);
+
+test("what a call changes in its process does not reach the next call", async () => {
+  await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
+  const change = `
+import builtins, os, signal, sys
+os.chdir('/')
+sys.setrecursionlimit(123456)
+sys.stdout = None
+sys.stderr.close()
+signal.alarm(1)
+global leaked
+leaked = 1
+return [os.getpid(), os.getcwd()]`;
+  const changed = (await single.evaluate(change)).json;
+  const look = `
+import os, sys, time
+print('still printed')
+time.sleep(1.2)
+return [os.getpid(), os.getcwd(), sys.getrecursionlimit() < 123456, 'leaked' in globals(), sys.stderr.closed]`;
+  expect((await single.evaluate(look)).json).toEqual([changed[0], single.folder, true, false, false]);
+  await single.waitForLog("still printed");
+}, 30_000);

@@ -1,0 +1,225 @@
+// The compiled server as a user runs it: a process of its own with a folder, a port and a log, and the proof at the
+// end that it left nothing behind.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const binary = process.env.TABPY_TEST_BINARY ?? join(import.meta.dir, "../../dist/tabpy");
+const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly json: any;
+  readonly headers: Headers;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Text of a config file. */
+  readonly config?: string;
+  readonly args?: readonly string[];
+}
+
+/** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for. */
+export async function until(
+  what: string,
+  isTrue: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** The environment of a test's server: nothing of TabPy's but what the test sets. */
+export function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<string, string> {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("TABPY_"));
+  return { ...Object.fromEntries(inherited), ...extra } as Record<string, string>;
+}
+
+/** Ids of the processes whose environment holds `marker`, orphans included. */
+export function processesOf(marker: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker) && !isZombie(pid);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function isZombie(pid: string): boolean {
+  return / Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\)/s, ""));
+}
+
+export class TestServer {
+  readonly port: number;
+  readonly folder: string;
+  readonly marker: string;
+  readonly process: ChildProcess;
+  /** Resolves with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>;
+  #log = "";
+
+  constructor(port: number, options: StartOptions) {
+    this.port = port;
+    this.folder = mkdtempSync(join(tmpdir(), "tabpy-e2e-"));
+    this.marker = `TABPY_TEST_RUN=${randomUUID()}`;
+    const config = join(this.folder, "tabpy.conf");
+    writeFileSync(config, options.config ?? "[TabPy]\n");
+    const temporary = mkdtempSync(join(this.folder, "tmp-"));
+    const env = cleanEnvironment({
+      TABPY_HOST: "127.0.0.1",
+      TABPY_PORT: String(port),
+      TABPY_STATE_PATH: join(this.folder, "state"),
+      TABPY_PYTHON: python,
+      TMPDIR: temporary,
+      TABPY_TEST_RUN: this.marker.slice("TABPY_TEST_RUN=".length),
+      ...options.env,
+    });
+    this.process = spawn(binary, ["--config", config, ...(options.args ?? [])], {
+      env,
+      cwd: this.folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.#log += chunk;
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      this.process.on("exit", (code, signal) => resolve(code ?? String(signal)));
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number {
+    if (this.process.pid === undefined) throw new Error("the server has no process");
+    return this.process.pid;
+  }
+
+  async request(path: string, init?: RequestInit): Promise<Answer> {
+    const response = await fetch(this.url + path, init);
+    const text = await response.text();
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      json = undefined;
+    }
+    return { status: response.status, text, json, headers: response.headers };
+  }
+
+  evaluate(script: string, data: unknown = {}, init: RequestInit = {}): Promise<Answer> {
+    return this.request("/evaluate", { method: "POST", body: JSON.stringify({ data, script }), ...init });
+  }
+
+  /** Processes of this run besides the server itself. */
+  children(): number[] {
+    return processesOf(this.marker).filter((pid) => pid !== this.pid);
+  }
+
+  waitForLog(text: string | RegExp): Promise<void> {
+    return until(`${text} in the log:\n${this.#log}`, () =>
+      typeof text === "string" ? this.#log.includes(text) : text.test(this.#log),
+    );
+  }
+
+  /** Stop with SIGTERM and see that nothing is left: no process, no temporary file. */
+  async stop(): Promise<number | string> {
+    this.process.kill("SIGTERM");
+    const code = await this.exited;
+    await this.expectNothingLeft();
+    return code;
+  }
+
+  async expectNothingLeft(): Promise<void> {
+    await until(
+      `the end of all processes, left: ${processesOf(this.marker)}`,
+      () => processesOf(this.marker).length === 0,
+      8000,
+    );
+    const temporary = readdirSync(this.folder).filter((name) => name.startsWith("tmp-"));
+    const left = temporary.flatMap((name) => readdirSync(join(this.folder, name)));
+    rmSync(this.folder, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      await this.stop();
+    } else {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Start the binary and wait until it answers scripts. */
+export async function startServer(options: StartOptions = {}): Promise<TestServer> {
+  const server = new TestServer(await freePort(), options);
+  await until(`the server, its log:\n${server.log}`, async () => {
+    if (server.process.exitCode !== null) throw new Error(`the server ended: ${server.log}`);
+    return server.evaluate("return 1").then(
+      (answer) => answer.status === 200,
+      () => false,
+    );
+  });
+  return server;
+}
+
+/** Other clients' calls: four at a time until `stop`, which says how many failed. */
+export function startTraffic(server: TestServer): {
+  stop: () => Promise<{ calls: number; failures: string[] }>;
+} {
+  let isRunning = true;
+  let calls = 0;
+  const failures: string[] = [];
+  const client = async (number: number) => {
+    while (isRunning) {
+      const wanted = number * 1_000_000 + calls++;
+      try {
+        const answer = await server.evaluate("return _arg1", { _arg1: wanted });
+        if (answer.status !== 200 || answer.json !== wanted)
+          failures.push(`${answer.status} ${answer.text.slice(0, 200)}`);
+      } catch (error) {
+        failures.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+  const clients = [1, 2, 3, 4].map(client);
+  return {
+    stop: async () => {
+      isRunning = false;
+      await Promise.all(clients);
+      return { calls, failures };
+    },
+  };
+}
