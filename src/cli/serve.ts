@@ -58,6 +58,8 @@ async function serve(config: Config, warnings: readonly string[], writer: LogWri
   const asked = untilAskedToStop(() => process.exit(1));
   const log = createLogger(writer.write, config.logLevel, "serve.ts");
   for (const warning of warnings) log.warning(warning);
+  // What one connection breaks must not end the calls of all others.
+  process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
   const tabpy = await startTabPy(config, log);
   log.info(`Web service listening on port ${config.port}`);
   log.info(`TabPy ${version} serves at ${tabpy.url}`);

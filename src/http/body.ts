@@ -130,7 +130,9 @@ function tooLarge(size: number, limit: number): TabPyError {
 }
 
 function tooSlow(): TabPyError {
-  return new TabPyError("timeout", "The body of the request did not come in time", { headers: { Connection: "close" } });
+  return new TabPyError("timeout", "The body of the request did not come in time", {
+    headers: { Connection: "close" },
+  });
 }
 
 function tooMuchHeld(): TabPyError {

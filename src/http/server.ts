@@ -38,6 +38,8 @@ export class HttpServer implements Service {
   readonly #server: Server;
   /** Connections with a request that is being answered. */
   readonly #busy = new WeakSet<Duplex>();
+  /** Busy connections that end with their answer. */
+  readonly #doomed = new WeakSet<Duplex>();
   #running = 0;
   #isStopping = false;
   #onDrained: (() => void) | undefined;
@@ -53,14 +55,16 @@ export class HttpServer implements Service {
       response.on("close", () => {
         this.#running--;
         this.#busy.delete(request.socket);
+        if (this.#doomed.has(request.socket)) request.socket.destroy();
         if (this.#running === 0) this.#onDrained?.();
       });
       request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono makes a URL of it
       answer(request, response);
     });
     this.#server.on("clientError", (error, socket) => {
-      // Bytes behind a sound request that are none themselves: they must not take the place of its answer.
-      if (!this.#busy.has(socket)) refuseMalformed(error, socket);
+      // Bytes behind a sound request that are none themselves must not take the place of its answer.
+      if (this.#busy.has(socket) && errnoOf(error) !== "ERR_HTTP_REQUEST_TIMEOUT") this.#doomed.add(socket);
+      else refuseMalformed(error, socket);
     });
     this.#server.maxConnections = options.maxConnections;
     this.#server.keepAliveTimeout = options.idleTimeoutMs;

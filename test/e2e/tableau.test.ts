@@ -23,6 +23,7 @@ async function direct(script: string, data: Data): Promise<unknown> {
   const body = script.split("\n").map((line) => `    ${line}`);
   const program = [
     "import json, sys",
+    "__name__ = 'script'", // as on the server, where no script is the main program
     `def script(${names.join(", ")}):`,
     ...body,
     "print(json.dumps(script(**json.load(sys.stdin))))",

@@ -1,0 +1,145 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Config, createConfig } from "../../src/config/config.ts";
+import { loadSettings, originText, type Sources } from "../../src/config/load.ts";
+import { nearestName } from "../../src/config/nearest.ts";
+import type { SettingName } from "../../src/config/settings.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tabpy-config-"));
+const file = join(folder, "tabpy.conf");
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(text: string | undefined, env: Sources["env"] = {}, commandLine: Sources["commandLine"] = {}) {
+  if (text !== undefined) writeFileSync(file, text);
+  return loadSettings({ configPath: text === undefined ? undefined : file, env, commandLine });
+}
+
+function config(text: string | undefined, env: Record<string, string> = {}): Config {
+  return createConfig(load(text, env), env);
+}
+
+function portAndOrigin(loaded: ReturnType<typeof load>): [unknown, string] {
+  const row = loaded.values.get("TABPY_PORT");
+  return [row?.value, row === undefined ? "" : originText(row.origin)];
+}
+
+test("loadSettings() takes the default, then the file, then the environment, then the command line", () => {
+  const text = "[TabPy]\n# a comment\nTABPY_PORT = 1\n";
+  expect(portAndOrigin(load("[TabPy]\n"))).toEqual([9004, "default"]);
+  expect(portAndOrigin(load(text))).toEqual([1, `${file} line 3`]);
+  expect(portAndOrigin(load(text, { TABPY_PORT: "2" }))).toEqual([2, "environment"]);
+  expect(portAndOrigin(load(text, { TABPY_PORT: "2" }, { TABPY_PORT: "3" }))).toEqual([3, "command line"]);
+});
+
+test("loadSettings() takes an empty variable for one that isn't set", () => {
+  const loaded = load("[TabPy]\nTABPY_PWD_FILE = /users\n", { TABPY_PWD_FILE: " " });
+  expect(loaded.values.get("TABPY_PWD_FILE")?.value).toBe("/users");
+});
+
+test("loadSettings() takes an empty path in the file for one that isn't set", () => {
+  expect(load("[TabPy]\nTABPY_PYTHON =\n").values.get("TABPY_PYTHON")?.value).toBeUndefined();
+});
+
+test("loadSettings() finds %(NAME)s in the environment, with its percent signs", () => {
+  const loaded = load("[TabPy]\nTABPY_PYTHON = %(VENV)s/bin/python\n", { VENV: "/opt/100%", venv2: "x" });
+  expect(loaded.values.get("TABPY_PYTHON")?.value).toBe("/opt/100%/bin/python");
+});
+
+test("loadSettings() takes variables that differ only in case", () => {
+  expect(portAndOrigin(load("[TabPy]\nTABPY_PORT = 5\n", { a: "1", A: "2" }))[0]).toBe(5);
+});
+
+const bad: [SettingName, value: string, wanted: string][] = [
+  ["TABPY_PORT", "http", "an integer from 1 to 65535, 9004 by default"],
+  ["TABPY_PORT", "0", "an integer from 1 to 65535"],
+  ["TABPY_PORT", "65536", "an integer from 1 to 65535"],
+  ["TABPY_PORT", "9004.5", "an integer from 1 to 65535"],
+  ["TABPY_PORT", "0x10", "an integer from 1 to 65535"],
+  ["TABPY_WORKERS", "-1", "an integer from 1 to 1024, one per core, at least 2 by default"],
+  ["TABPY_EVALUATE_ENABLE", "maybe", "true or false, true by default"],
+  ["TABPY_TRANSFER_PROTOCOL", "ftp", "http or https, http by default"],
+  ["TABPY_EVALUATE_TIMEOUT", "soon", "a number of seconds from 0.01 to 604800, 30 by default"],
+  ["TABPY_EVALUATE_TIMEOUT", "nan", "a number of seconds"],
+  ["TABPY_EVALUATE_TIMEOUT", "0", "a number of seconds"],
+  ["TABPY_MAX_REQUEST_SIZE_MB", "1e9", "a number of megabytes from 0.001 to 2048"],
+];
+for (const [name, value, wanted] of bad) {
+  test(`loadSettings() refuses ${name} "${value}" with its origin and what is wanted`, () => {
+    expect(() => load(`[TabPy]\n${name} = ${value}\n`)).toThrow(
+      `Cannot use ${name} "${value}" (${file} line 2): expected ${wanted}`,
+    );
+    expect(() => load(undefined, { [name]: value })).toThrow(
+      `Cannot use ${name} "${value}" (environment): expected ${wanted}`,
+    );
+  });
+}
+
+test("loadSettings() refuses a number setting that is empty in the file", () => {
+  expect(() => load("[TabPy]\nTABPY_PORT =\n")).toThrow('Cannot use TABPY_PORT ""');
+});
+
+test("loadSettings() names a config file that isn't there", () => {
+  const missing = join(folder, "missing.conf");
+  expect(() => loadSettings({ configPath: missing, env: {}, commandLine: {} })).toThrow(
+    `Cannot read the config file "${missing}"`,
+  );
+});
+
+test("loadSettings() names the line of a file that is no config file", () => {
+  expect(() => load("[TabPy]\nwhat is this\n")).toThrow(`${file}" line 2`);
+});
+
+test("loadSettings() warns of unknown names with the nearest known one", () => {
+  const { warnings } = load("[TabPy]\nTABPY_PROT = 1\nOTHER = 2\n", {
+    TABPY_WORKER: "2",
+    tabpy_port: "3",
+    PATH: "x",
+  });
+  expect(warnings).toEqual([
+    `Unknown setting TABPY_PROT (${file} line 2) is ignored: did you mean TABPY_PORT?`,
+    `Unknown setting OTHER (${file} line 3) is ignored`,
+    "Unknown setting TABPY_WORKER (environment) is ignored: did you mean TABPY_WORKERS?",
+    "Unknown setting tabpy_port (environment) is ignored: did you mean TABPY_PORT?",
+  ]);
+});
+
+for (const [text, isOn] of [
+  ["true", true],
+  ["Yes", true],
+  ["on", true],
+  ["1", true],
+  ["FALSE", false],
+  ["no", false],
+  ["off", false],
+  ["0", false],
+] as const) {
+  test(`createConfig() reads ${text} as ${isOn}, as Python's getboolean does`, () => {
+    expect(config(`[TabPy]\nTABPY_GZIP_ENABLE = ${text}\n`).isGzipEnabled).toBe(isOn);
+  });
+}
+
+test("createConfig() writes the time limit as Python does, but for the default", () => {
+  expect(config(undefined).evaluateTimeoutText).toBe("30");
+  expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 30\n").evaluateTimeoutText).toBe("30.0");
+  expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 2.5\n").evaluateTimeoutText).toBe("2.5");
+});
+
+test("createConfig() keeps the state where the service or the user has its own", () => {
+  expect(
+    config(undefined, { STATE_DIRECTORY: "/var/lib/tabpy:/other", XDG_STATE_HOME: "/x" }).statePath,
+  ).toBe("/var/lib/tabpy");
+  expect(config(undefined, { XDG_STATE_HOME: "/x" }).statePath).toBe("/x/tabpy");
+  expect(config("[TabPy]\nTABPY_STATE_PATH = /mine\n").queryObjectPath).toBe("/mine/query_objects");
+});
+
+test("createConfig() takes the level of the root logger, and INFO for none", () => {
+  expect(config("[TabPy]\n[logger_root]\nlevel = warning\n").logLevel).toBe("WARNING");
+  expect(config("[TabPy]\n[logger_root]\nlevel = LOUD\n").logLevel).toBe("INFO");
+});
+
+test("nearestName() finds the closest name within a third of its length", () => {
+  expect(nearestName("TABPY_PYHTON", ["TABPY_PYTHON", "TABPY_PORT"])).toBe("TABPY_PYTHON");
+  expect(nearestName("SOMETHING_ELSE", ["TABPY_PYTHON", "TABPY_PORT"])).toBeUndefined();
+});

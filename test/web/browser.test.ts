@@ -1,0 +1,119 @@
+// The page at / of the compiled server in a real browser: that it shows, that its Content-Security-Policy lets its
+// own style through, and that hostile text from the state file stays text. Skipped where no Chromium is.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startServer } from "../e2e/harness.ts";
+
+const chromium = ["chromium", "chromium-browser", "google-chrome"]
+  .map((name) => Bun.which(name))
+  .find(Boolean);
+const browserMs = 120_000;
+const hostile = `</title></style><script>document.title = "run"</script><img src=x onerror="document.title='run'">&amp;"'`;
+
+const quiet = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+
+/** A page as the browser has it after loading, and what it wrote to its console. */
+async function load(url: string): Promise<{ dom: string; log: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "chromium-"));
+  try {
+    const flags = [...quiet, `--user-data-dir=${folder}`, "--enable-logging=stderr", "--v=0"];
+    const run = Bun.spawn([chromium ?? "", ...flags, "--dump-dom", url], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [dom, log] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+    return { dom, log };
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
+function textOf(dom: string, tag: string): string[] {
+  const pattern = new RegExp(`<${tag}(?: [^>]*)?>(.*?)</${tag}>`, "gs");
+  return [...dom.matchAll(pattern)].map(([, text = ""]) =>
+    text
+      .replace(/&lt;/g, "<")
+      .replace(/&gt;/g, ">")
+      .replace(/&quot;/g, '"')
+      .replace(/&amp;/g, "&"),
+  );
+}
+
+describe.skipIf(chromium === undefined)("the page at / in a browser", () => {
+  const state = mkdtempSync(join(tmpdir(), "state-"));
+  afterAll(() => rmSync(state, { recursive: true, force: true }));
+  let page: { dom: string; log: string };
+
+  beforeAll(async () => {
+    mkdirSync(state, { recursive: true });
+    writeFileSync(
+      join(state, "state.ini"),
+      `[Service Info]\nName = ${hostile}\nDescription = About ${hostile}\nCreation Time = 1469511182\n`,
+    );
+    await using server = await startServer({ env: { TABPY_STATE_PATH: state } });
+    page = await load(`${server.url}/`);
+  }, browserMs);
+
+  test("shows its headings", () => {
+    expect(textOf(page.dom, "h2")).toEqual([
+      "Server",
+      "Deployed functions",
+      "Run a script",
+      "Settings",
+      "Links",
+    ]);
+  });
+
+  test("shows hostile text of the state file as text", () => {
+    expect(textOf(page.dom, "title")).toEqual([hostile]);
+    expect(textOf(page.dom, "h1")).toEqual([hostile]);
+    expect(textOf(page.dom, "p")).toContain(`About ${hostile}`);
+    expect(page.dom).not.toMatch(/<script|<img/);
+  });
+
+  test("breaks no rule of its Content-Security-Policy", () => {
+    expect(page.log).not.toMatch(/Content[- ]Security[- ]Policy|Refused to/i);
+  });
+
+  test("has settings, links and the address of this server on it", () => {
+    expect(page.dom).toContain("TABPY_EVALUATE_TIMEOUT");
+    expect(page.dom).toContain('href="/info"');
+    expect(page.dom).toMatch(/localhost:\d+\/evaluate/);
+  });
+
+  // So that the test on the policy can fail: this is how a broken rule looks in the log.
+  test(
+    "a broken rule would be in the browser's log",
+    async () => {
+      const server = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch: () =>
+          new Response("<!doctype html><title>t</title><style>p { color: red }</style><p>text", {
+            headers: { "Content-Type": "text/html", "Content-Security-Policy": "default-src 'none'" },
+          }),
+      });
+      try {
+        const { log } = await load(server.url.href);
+        expect(log).toMatch(/Content[- ]Security[- ]Policy|Refused to/i);
+      } finally {
+        await server.stop(true);
+      }
+    },
+    browserMs,
+  );
+});
