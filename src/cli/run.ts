@@ -26,7 +26,8 @@ export async function runCli(
       process.stdout.write(await usage(cli, parent));
       return 0;
     }
-    const args = (cli.command.args ?? {}) as ArgsDef;
+    const args = cli.command.args as ArgsDef | undefined;
+    if (args === undefined) return await cli.run({}); // it takes no notice of what else was typed
     checkUsage(rawArgs, args, cli.subCommands ?? {});
     return await cli.run(parse(rawArgs, args));
   } catch (error) {

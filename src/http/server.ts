@@ -102,7 +102,7 @@ export class HttpServer implements Service {
 function createHttpServer(options: ServerOptions): Server {
   const limits = {
     maxHeaderSize: maxHeaderBytes,
-    headersTimeout: options.headerTimeoutMs,
+    headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs), // Node throws when it is longer
     requestTimeout: options.requestTimeoutMs,
     connectionsCheckingInterval: checkIntervalMs,
   };

@@ -36,7 +36,7 @@ test("the documents name no setting that isn't there", () => {
 
 test("config.example.conf is a config file, with and without its comment marks", async () => {
   const uncommented = join(root, "dist/config.uncommented.conf");
-  await Bun.write(uncommented, example.replace(/^# (TABPY_\w+ =)/gm, "$1"));
+  await Bun.write(uncommented, example.replace(/^# (TABPY_\w+ = \S)/gm, "$1"));
   for (const configPath of [join(root, "config.example.conf"), uncommented]) {
     const loaded = loadSettings({ configPath, env: {}, commandLine: {} });
     expect(loaded.warnings).toEqual([]);

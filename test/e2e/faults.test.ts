@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
-import { startServer, startTraffic, type TestServer, until } from "./harness.ts";
+import type { Socket } from "node:net";
+import { sendRaw, startServer, startTraffic, type TestServer, until } from "./harness.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -41,13 +41,20 @@ const loops = {
   busy: "while True: pass",
   sleeping: "import time\ntime.sleep(1000)",
   "in C code that holds the GIL": "import re\nreturn bool(re.match(r'(a+)+$', 'a' * 40 + 'b'))",
+  "in a sum without end": "return sum(iter(int, 1))",
+  "in one multiplication": "return len(str((10 ** 100000000) ** 10))",
+  "that ignores signals":
+    "import signal, time\nfor s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\nwhile True: time.sleep(1)",
   "that swallows exceptions": "while True:\n  try:\n    while True: pass\n  except BaseException: pass",
 };
 for (const [name, script] of Object.entries(loops)) {
   test(`an endless loop, ${name}, is answered at its time limit and killed`, async () => {
     await withOthers(async () => {
+      const begin = performance.now();
       const answer = await server.evaluate(script);
       expect(answer.status).toBe(408);
+      expect(performance.now() - begin).toBeGreaterThan(1990);
+      expect(performance.now() - begin).toBeLessThan(3500);
       expect(answer.json).toEqual({
         message: "User defined script timed out. Timeout is set to 2.0 s.",
         info: {},
@@ -124,6 +131,8 @@ const printers = {
   "with print": "for i in range(100):\n  print('x' * 1000000)\nreturn 1",
   "to standard error":
     "import sys\nfor i in range(100):\n  sys.stderr.write('y' * 999999 + chr(10))\nreturn 1",
+  "by a subprocess":
+    "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'for i in range(100): print(chr(120) * 999999)'])\nreturn 1",
   "below Python": "import os\nfor i in range(100):\n  os.write(1, b'z' * 999999 + bytes([10]))\nreturn 1",
 };
 for (const [name, script] of Object.entries(printers)) {
@@ -186,25 +195,10 @@ test("a client that hangs up ends its script", async () => {
     const pid = Number(await Bun.file(marker).text());
     controller.abort();
     expect(await answer).toBe("AbortError");
+    await until("the end of the script", () => !server.children().includes(pid), 2000);
     await server.waitForLog(`Worker ${pid} is lost and replaced: killed with its cancelled call`);
   });
 }, 30_000);
-
-/** Send bytes and nothing more; what comes back until the server ends the connection. */
-function sendRaw(port: number, bytes: string, more?: (socket: Socket) => void): Promise<string> {
-  return new Promise((resolve) => {
-    let answer = "";
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.write(bytes);
-      more?.(socket);
-    });
-    socket.on("data", (chunk) => {
-      answer += chunk;
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => resolve(answer));
-  });
-}
 
 const slowClients: Record<string, [bytes: string, status: RegExp]> = {
   "a body that stops half-way": [
@@ -264,4 +258,150 @@ time.sleep(1.2)
 return [os.getpid(), os.getcwd(), sys.getrecursionlimit() < 123456, 'leaked' in globals(), sys.stderr.closed]`;
   expect((await single.evaluate(look)).json).toEqual([changed[0], single.folder, true, false, false]);
   await single.waitForLog("still printed");
+}, 30_000);
+
+const timers = {
+  "an alarm": "signal.alarm(1)",
+  "a timer of processor time": "signal.setitimer(signal.ITIMER_VIRTUAL, 0.05)",
+  "a timer of the profiler": "signal.setitimer(signal.ITIMER_PROF, 0.05)",
+  "a dump of faulthandler": "faulthandler.dump_traceback_later(0.2, exit=True)",
+};
+test("timers that a call leaves armed do not end the next call", async () => {
+  await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
+  const busy =
+    "import os, time\nend = time.monotonic() + 1.2\nwhile time.monotonic() < end: pass\nreturn os.getpid()";
+  const pids = new Set<unknown>();
+  for (const [name, statement] of Object.entries(timers)) {
+    const armed = await single.evaluate(`import faulthandler, os, signal\n${statement}\nreturn os.getpid()`);
+    const next = await single.evaluate(busy);
+    expect([name, next.status, next.json]).toEqual([name, 200, armed.json]);
+    pids.add(next.json);
+  }
+  expect(pids.size).toBe(1);
+}, 30_000);
+
+const hostile: Record<string, [script: string, status: number, text: string | RegExp]> = {
+  "a script that stops itself": ["import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", 408, /timed out/],
+  "a script that stops its parent": [
+    "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass",
+    408,
+    /timed out/,
+  ],
+  "a script that asks its parent to end": [
+    "import os, time\nos.kill(os.getppid(), 15)\ntime.sleep(1000)",
+    500,
+    /WorkerLost/,
+  ],
+  "a script that kills its process group": ["import os\nos.killpg(0, 9)", 500, /WorkerLost : .*SIGKILL/],
+  "a script that interrupts itself": [
+    "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass",
+    500,
+    /KeyboardInterrupt/,
+  ],
+  "a hundred forks": [
+    "import os, time\nfor i in range(100):\n  if os.fork() == 0: time.sleep(1000)\nreturn 1",
+    200,
+    "1",
+  ],
+  "a fork whose child raises": [
+    "import os\nif os.fork() == 0: raise ValueError\nos.wait()\nreturn 1",
+    200,
+    "1",
+  ],
+  "a fork whose child exits": [
+    "import os, sys\nif os.fork() == 0: sys.exit(4)\nos.wait()\nreturn 1",
+    200,
+    "1",
+  ],
+  "an error whose text is an endless loop": [
+    "class E(Exception):\n  def __str__(self):\n    while True: pass\nraise E()",
+    408,
+    /timed out/,
+  ],
+  "an error whose text ends the program": [
+    "class E(Exception):\n  def __str__(self): raise SystemExit(3)\nraise E()",
+    500,
+    /E : <the text of this E can't be had/,
+  ],
+  "an error with a text of 50 MB": ["raise Exception('x' * 50000000)", 500, /Exception : xxx/],
+  "a result without end": ["return iter(int, 1)", 408, /timed out/],
+  "a result that contains itself": [
+    "a = []\na.append(a)\nreturn a",
+    500,
+    /ValueError|RecursionError|Recursion/,
+  ],
+  "a result 200,000 lists deep": [
+    "a = []\nfor i in range(200000): a = [a]\nreturn a",
+    500,
+    /RecursionError|Recursion/,
+  ],
+  "a script that asks a question": ["return input()", 500, /EOFError/],
+  "a lone surrogate": ["print('\\ud800')\nreturn '\\ud800'", 200, '"\\ud800"'],
+  "a limit of no more open files": [
+    "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nreturn 1",
+    200,
+    "1",
+  ],
+};
+for (const [name, [script, status, text]] of Object.entries(hostile)) {
+  test(`${name} is answered with ${status}`, async () => {
+    await withOthers(async () => {
+      const answer = await server.evaluate(script);
+      if (typeof text === "string") expect(answer.text).toBe(text);
+      else expect(answer.text).toMatch(text);
+      expect(answer.status).toBe(status);
+    });
+  }, 30_000);
+}
+
+test("a pool of processes works, and its helpers are ended", async () => {
+  const script = `
+import math, multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(2) as forked, multiprocessing.get_context('spawn').Pool(2) as spawned:
+  return [list(forked.map(math.sqrt, _arg1)), spawned.map(math.sqrt, _arg1)]`;
+  await withOthers(async () => {
+    const answer = await server.evaluate(script, { _arg1: [1, 4, 9] });
+    expect([answer.status, answer.json]).toEqual([
+      200,
+      [
+        [1, 2, 3],
+        [1, 2, 3],
+      ],
+    ]);
+  });
+}, 30_000);
+
+test("a client that does not take its answer of 100 MB loses its connection", async () => {
+  const payload = JSON.stringify({ data: {}, script: "return 'x' * 100000000" });
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  const before = server.log.length;
+  await withOthers(async () => {
+    let paused: Socket | undefined;
+    const answer = sendRaw(server.port, bytes, (socket) => {
+      paused = socket.pause();
+    });
+    await until("the end of the call", () => server.log.slice(before).includes("client gone POST /evaluate"));
+    paused?.resume();
+    expect((await answer).length).toBeLessThan(100_000_000);
+  });
+}, 30_000);
+
+test("a client that ends its side after the request gets its answer", async () => {
+  const payload = JSON.stringify({ data: {}, script: "import time\ntime.sleep(0.3)\nreturn 'half'" });
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  await withOthers(async () => {
+    expect(await sendRaw(server.port, bytes, (socket) => socket.end())).toEndWith('\r\n\r\n"half"');
+  });
+}, 30_000);
+
+test("requests sent behind one another on one connection are answered in their order", async () => {
+  const request = (value: number, headers = "") => {
+    const payload = JSON.stringify({ data: { _arg1: value }, script: "return _arg1" });
+    return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
+  };
+  await withOthers(async () => {
+    const text = await sendRaw(server.port, request(11) + request(12) + request(13, "Connection: close\r\n"));
+    expect([...text.matchAll(/\r\n\r\n(\d+)/g)].map(([, value]) => value)).toEqual(["11", "12", "13"]);
+  });
 }, 30_000);

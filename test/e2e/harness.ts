@@ -3,8 +3,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -26,15 +26,17 @@ export interface StartOptions {
   readonly args?: readonly string[];
 }
 
-/** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for. */
+/** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for, a function's text as it is then. */
 export async function until(
-  what: string,
+  what: string | (() => string),
   isTrue: () => boolean | Promise<boolean>,
   timeoutMs = 20_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
+    if (Date.now() > deadline) {
+      throw new Error(`waited ${timeoutMs / 1000} s for ${typeof what === "string" ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -52,6 +54,67 @@ export async function freePort(): Promise<number> {
 export function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<string, string> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("TABPY_"));
   return { ...Object.fromEntries(inherited), ...extra } as Record<string, string>;
+}
+
+/** What a command of the binary came to. */
+export interface Outcome {
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run the binary until it ends by itself; after `timeoutMs` it is killed, and the code is `SIGKILL`. */
+export async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { file = binary, cwd = tmpdir(), timeoutMs = 15_000 } = {},
+): Promise<Outcome> {
+  const child = spawn(file, args, {
+    env: cleanEnvironment(env),
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: timeoutMs,
+    killSignal: "SIGKILL",
+  });
+  const outcome = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk: Buffer) => {
+    outcome.stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    outcome.stderr += chunk;
+  });
+  const code = await new Promise<number | string>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (exitCode, signal) => resolve(exitCode ?? String(signal)));
+  });
+  return { code, ...outcome };
+}
+
+/** Send bytes and nothing more but what `more` sends; what comes back until the server ends the connection. */
+export function sendRaw(port: number, bytes: string, more?: (socket: Socket) => void): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(bytes);
+      more?.(socket);
+    });
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+/** Whether nobody listens on a port of 127.0.0.1. */
+export function isRefused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on("error", () => resolve(true));
+  });
 }
 
 /** Ids of the processes whose environment holds `marker`, orphans included. */
@@ -80,6 +143,7 @@ export class TestServer {
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
   #log = "";
+  #isChecked = false;
 
   constructor(port: number, options: StartOptions) {
     this.port = port;
@@ -147,51 +211,105 @@ export class TestServer {
   }
 
   waitForLog(text: string | RegExp): Promise<void> {
-    return until(`${text} in the log:\n${this.#log}`, () =>
-      typeof text === "string" ? this.#log.includes(text) : text.test(this.#log),
+    return until(
+      () => `${text} in the log:\n${this.#log.slice(-5000)}`,
+      () => (typeof text === "string" ? this.#log.includes(text) : text.test(this.#log)),
     );
+  }
+
+  /** Path of a file in this server's folder, for scripts that tell or ask something. */
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** The text that a script has written to the file `name`, once there is some. */
+  async written(name: string): Promise<string> {
+    const path = this.path(name);
+    const text = () => (existsSync(path) ? readFileSync(path, "utf8") : "");
+    await until(
+      () => `${name} to be written; the log:\n${this.#log.slice(-5000)}`,
+      () => text() !== "",
+    );
+    return text();
   }
 
   /** Stop with SIGTERM and see that nothing is left: no process, no temporary file. */
   async stop(): Promise<number | string> {
-    this.process.kill("SIGTERM");
+    if (!this.#hasEnded) {
+      this.process.kill("SIGTERM");
+      await until(
+        () => `the end of the server; the log:\n${this.#log.slice(-5000)}`,
+        () => this.#hasEnded,
+      ).finally(() => this.process.kill("SIGKILL"));
+    }
     const code = await this.exited;
     await this.expectNothingLeft();
     return code;
   }
 
-  async expectNothingLeft(): Promise<void> {
-    await until(
-      `the end of all processes, left: ${processesOf(this.marker)}`,
-      () => processesOf(this.marker).length === 0,
-      8000,
-    );
-    const temporary = readdirSync(this.folder).filter((name) => name.startsWith("tmp-"));
-    const left = temporary.flatMap((name) => readdirSync(join(this.folder, name)));
-    rmSync(this.folder, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
+  /** The proof for a server that has ended, once; then its folder goes. What is left is killed, and a fault. */
+  async expectNothingLeft(timeoutMs = 8000): Promise<void> {
+    if (this.#isChecked) return;
+    this.#isChecked = true;
+    try {
+      await until(
+        () => `the end of all processes, left:\n${processesOf(this.marker).map(commandLine).join("\n")}`,
+        () => processesOf(this.marker).length === 0,
+        timeoutMs,
+      );
+      const temporary = readdirSync(this.folder).filter((name) => name.startsWith("tmp-"));
+      const left = temporary.flatMap((name) => readdirSync(join(this.folder, name)));
+      if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
+    } finally {
+      for (const pid of processesOf(this.marker)) kill(pid);
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      await this.stop();
-    } else {
-      rmSync(this.folder, { recursive: true, force: true });
-    }
+    await this.stop();
+  }
+
+  get #hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").slice(0, 200)}`;
+  } catch {
+    return `${pid} (gone by now)`;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // gone by now
   }
 }
 
 /** Start the binary and wait until it answers scripts. */
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const server = new TestServer(await freePort(), options);
-  await until(`the server, its log:\n${server.log}`, async () => {
-    if (server.process.exitCode !== null) throw new Error(`the server ended: ${server.log}`);
-    return server.evaluate("return 1").then(
-      (answer) => answer.status === 200,
-      () => false,
+  try {
+    await until(
+      () => `the server, its log:\n${server.log}`,
+      async () => {
+        if (server.process.exitCode !== null) throw new Error(`the server ended: ${server.log}`);
+        return server.evaluate("return 1").then(
+          (answer) => answer.status === 200,
+          () => false,
+        );
+      },
     );
-  });
-  return server;
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
 }
 
 /** Other clients' calls: four at a time until `stop`, which says how many failed. */

@@ -129,9 +129,11 @@ class Surroundings:
         """Put back what can be; what the call left running, as text ("processes", "threads"), or None."""
         if sys.getrecursionlimit() != self._recursion_limit:
             sys.setrecursionlimit(self._recursion_limit)
+        faulthandler.cancel_dump_traceback_later()
         if self._posix:
             os.fchdir(self._folder)
-            signal.alarm(0)
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)
             if self._has_processes():
                 return "processes"
         else:
