@@ -28,9 +28,10 @@ function client(): Promise<void> {
       chunks.push(chunk);
       size += chunk.length;
       if (wholeBytes === Number.POSITIVE_INFINITY) {
-        const headEnd = Buffer.concat(chunks).indexOf("\r\n\r\n");
-        if (headEnd === -1) return;
-        wholeBytes = headEnd + 4 + wantedBytes;
+        const head = Buffer.concat(chunks).toString("latin1");
+        const [, length] = /content-length: (\d+)/i.exec(head) ?? [];
+        if (length === undefined || !head.includes("\r\n\r\n")) return;
+        wholeBytes = head.indexOf("\r\n\r\n") + 4 + Number(length);
       }
       if (size < wholeBytes) return;
       const now = performance.now();

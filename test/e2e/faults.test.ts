@@ -5,7 +5,12 @@ import { sendRaw, startServer, startTraffic, type TestServer, until } from "./ha
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer({
-    env: { TABPY_EVALUATE_TIMEOUT: "2", TABPY_HEADER_TIMEOUT: "1", TABPY_REQUEST_TIMEOUT: "2" },
+    env: {
+      TABPY_WORKERS: "2",
+      TABPY_EVALUATE_TIMEOUT: "2",
+      TABPY_HEADER_TIMEOUT: "1",
+      TABPY_REQUEST_TIMEOUT: "2",
+    },
   });
 });
 afterAll(async () => {
@@ -15,7 +20,7 @@ afterAll(async () => {
 
 /** Idle again: the workers with their keepers, and nothing that scripts have started. */
 async function expectWorkersOnly(on: TestServer): Promise<void> {
-  const workers = 4;
+  const workers = 4; // two and their keepers
   await until(
     `${workers} processes, there are ${on.children()}`,
     () => on.children().length === workers,
@@ -119,7 +124,7 @@ test("kill -9 of an idle worker from outside costs nothing", async () => {
 }, 30_000);
 
 test("a memory bomb ends at the worker's limit", async () => {
-  await using limited = await startServer({ env: { TABPY_WORKER_MEMORY_MB: "200" } });
+  await using limited = await startServer({ env: { TABPY_WORKERS: "2", TABPY_WORKER_MEMORY_MB: "200" } });
   await withOthers(async () => {
     const answer = await limited.evaluate("x = []\nwhile True: x.append('a' * 1000000)");
     expect(answer.status).toBe(500);
@@ -337,11 +342,6 @@ const hostile: Record<string, [script: string, status: number, text: string | Re
   ],
   "a script that asks a question": ["return input()", 500, /EOFError/],
   "a lone surrogate": ["print('\\ud800')\nreturn '\\ud800'", 200, '"\\ud800"'],
-  "a limit of no more open files": [
-    "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nreturn 1",
-    200,
-    "1",
-  ],
 };
 for (const [name, [script, status, text]] of Object.entries(hostile)) {
   test(`${name} is answered with ${status}`, async () => {
@@ -381,17 +381,10 @@ test("a client that does not take its answer of 100 MB loses its connection", as
     const answer = sendRaw(server.port, bytes, (socket) => {
       paused = socket.pause();
     });
-    await until("the end of the call", () => server.log.slice(before).includes("client gone POST /evaluate"));
+    // It ends at TABPY_REQUEST_TIMEOUT; the other clients' calls take milliseconds.
+    await until("the end of the call", () => /POST \/evaluate [2-9]\d{3}\./.test(server.log.slice(before)));
     paused?.resume();
     expect((await answer).length).toBeLessThan(100_000_000);
-  });
-}, 30_000);
-
-test("a client that ends its side after the request gets its answer", async () => {
-  const payload = JSON.stringify({ data: {}, script: "import time\ntime.sleep(0.3)\nreturn 'half'" });
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
-  await withOthers(async () => {
-    expect(await sendRaw(server.port, bytes, (socket) => socket.end())).toEndWith('\r\n\r\n"half"');
   });
 }, 30_000);
 
@@ -404,4 +397,24 @@ test("requests sent behind one another on one connection are answered in their o
     const text = await sendRaw(server.port, request(11) + request(12) + request(13, "Connection: close\r\n"));
     expect([...text.matchAll(/\r\n\r\n(\d+)/g)].map(([, value]) => value)).toEqual(["11", "12", "13"]);
   });
+}, 30_000);
+
+// Known faults: `failing` goes red when one is mended, and becomes a plain test then.
+
+test.failing("what a script started in a session of its own is ended though it killed its keeper", async () => {
+  await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
+  const script = `
+import os, subprocess, time
+subprocess.Popen(['sleep', '1000'], start_new_session=True)
+os.kill(os.getppid(), 9)
+time.sleep(1000)`;
+  expect((await single.evaluate(script)).status).toBe(500);
+  expect((await single.evaluate("return 1")).json).toBe(1);
+  await until("the end of the subprocess", () => single.children().length === 2, 6000);
+}, 30_000);
+
+test.failing("a keeper that its script has stopped does not outlive the server", async () => {
+  await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
+  await single.evaluate("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nreturn 1");
+  expect(await single.stop()).toBe(0);
 }, 30_000);

@@ -286,6 +286,15 @@ test(
   testMs,
 );
 
+test(
+  "a time limit for requests below that for headers starts",
+  async () => {
+    await using server = await startServer({ env: { TABPY_REQUEST_TIMEOUT: "5" } });
+    expect((await server.request("/info")).status).toBe(200);
+  },
+  testMs,
+);
+
 // --- Python
 
 const tooOld = findInterpreters().filter(
