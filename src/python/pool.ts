@@ -7,8 +7,9 @@ import type { Logger } from "../logging/logger.ts";
 import { type Command, commandText, noSuitablePython, unsuitable } from "./interpreter.ts";
 import { watchMemory } from "./memory.ts";
 import type { Call, Reply } from "./messages.ts";
+import type { Job } from "./sent-calls.ts";
 import type { SpawnWorker } from "./spawn.ts";
-import { type Job, Worker, type WorkerOptions } from "./worker.ts";
+import { Worker, type WorkerOptions } from "./worker.ts";
 
 export interface PoolOptions {
   /** Interpreters to try, in order; the first suitable one is used from then on. */

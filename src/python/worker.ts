@@ -8,6 +8,7 @@ import { encodeFrame, FrameDecoder } from "./frames.ts";
 import type { Call, Header, HelloHeader, Reply, ReplyHeader } from "./messages.ts";
 import { OutputReader } from "./output.ts";
 import { workerSources } from "./programs.ts";
+import { type Job, type SentCall, SentCalls } from "./sent-calls.ts";
 import type { SpawnWorker, WorkerProcess } from "./spawn.ts";
 
 /** How long an interpreter may take to say hello, and then to be ready. */
@@ -16,13 +17,8 @@ const startTimeoutMs = 30_000;
 const endReportMs = 1000;
 /** How long a call may go on whose client has gone. */
 const cancelPatienceMs = 100;
-/** A call that waits behind another one begins within this time, or it is given to another worker. */
-const leaseMs = 5;
-/** A call is sent behind another one only when the last one took no longer than this. */
-const shortCallMs = 2;
-/** Larger bodies are not sent twice for a little time gained. */
-const maxAheadBodyBytes = 64 * 1024;
-const maxAheadCalls = 4;
+/** How many calls back a late line of output finds its call's id. */
+const rememberedCalls = 16;
 /** How much of what an interpreter printed is quoted when it doesn't start. */
 const quotedStartOutput = 500;
 
@@ -44,20 +40,6 @@ export interface WorkerOptions {
   readonly onLost: (worker: Worker, reason: string) => void;
 }
 
-/** A call and where its reply goes. */
-export interface Job {
-  readonly call: Call;
-  readonly resolve: (reply: Reply) => void;
-}
-
-interface Sent {
-  readonly job: Job;
-  readonly number: number;
-  /** When it can't begin any more, by performance.now(); undefined for a call that met an idle worker. */
-  readonly notAfterMs: number | undefined;
-  readonly onAbort: () => void;
-}
-
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -67,15 +49,10 @@ export class Worker {
   /** Ids of the last calls, for output that arrives after the answer. */
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
-  /** Calls in the order of sending; the first one runs, the others wait in the channel. */
-  readonly #sent: Sent[] = [];
+  readonly #sent: SentCalls;
   #startOutput = "";
   #number = 0;
   #answered = 0;
-  #headSince = 0;
-  #lastCallMs = Number.POSITIVE_INFINITY;
-  #limitTimer: NodeJS.Timeout | undefined;
-  #leaseTimer: NodeJS.Timeout | undefined;
   /** The worker's clock minus performance.now(), in milliseconds, or a little less. */
   #clockOffsetMs = 0;
   #pid: number | undefined;
@@ -88,6 +65,12 @@ export class Worker {
     this.#output = new OutputReader(this.#process.log, this.#marker, (number, line) =>
       this.#printed(number, line),
     );
+    this.#sent = new SentCalls({
+      onBegin: (number) => this.#output.setRunning(number),
+      onLimit: () => this.#stop("timed-out"),
+      onExpired: (calls) => this.#return(calls),
+      isAnswerComing: () => this.#decoder.isInsideFrame,
+    });
     this.#decoder = new FrameDecoder((header, body) => this.#received(header, body));
     this.#process.output.on("data", (chunk: Buffer) => {
       try {
@@ -115,18 +98,12 @@ export class Worker {
   }
 
   get isBusy(): boolean {
-    return this.#sent.length > 0;
+    return this.#sent.head !== undefined;
   }
 
-  /** Whether `call` may be sent now: to an idle worker always, behind short calls a few short ones. */
+  /** Whether `call` may be sent now. */
   canTake(call: Call): boolean {
-    if (this.#sent.length === 0) return true;
-    return (
-      this.#lastCallMs <= shortCallMs &&
-      this.#sent.length <= maxAheadCalls &&
-      call.body.length <= maxAheadBodyBytes &&
-      performance.now() - this.#headSince < shortCallMs
-    );
+    return this.#sent.canTake(call);
   }
 
   /** Resolves when the process and all that it started is gone. */
@@ -175,24 +152,19 @@ export class Worker {
       job.resolve({ kind: "lost", reason: this.#lostReason });
       return;
     }
-    const now = performance.now();
     const number = ++this.#number;
     // Most scripts are done sooner than a new worker would be ready: a short one may finish for nobody.
     const onAbort = () =>
-      setTimeout(() => this.#sent[0] === sent && this.#stop("cancelled"), cancelPatienceMs);
-    const isAhead = this.#sent.length > 0;
-    const sent: Sent = { job, number, notAfterMs: isAhead ? now + leaseMs : undefined, onAbort };
+      setTimeout(() => this.#sent.head === sent && this.#stop("cancelled"), cancelPatienceMs);
     call.signal.addEventListener("abort", onAbort);
-    this.#sent.push(sent);
     this.#callIds.set(number, call.callId);
-    this.#callIds.delete(number - maxAheadCalls - 4);
-    if (isAhead) {
-      const notAfter = Math.floor((now + leaseMs + this.#clockOffsetMs) * 1000);
-      this.#send({ id: number, kind: call.kind, notAfter }, call.body);
-      this.#leaseTimer ??= setTimeout(() => this.#checkLeases(), leaseMs + 1);
-    } else {
-      this.#begin(sent, now);
+    this.#callIds.delete(number - rememberedCalls);
+    const sent = this.#sent.add(job, number, onAbort);
+    if (sent.notAfterMs === undefined) {
       this.#send({ id: number, kind: call.kind }, call.body);
+    } else {
+      const notAfter = Math.floor((sent.notAfterMs + this.#clockOffsetMs) * 1000);
+      this.#send({ id: number, kind: call.kind, notAfter }, call.body);
     }
   }
 
@@ -241,15 +213,11 @@ export class Worker {
   }
 
   #replied(header: ReplyHeader, body: Buffer): void {
-    const [sent] = this.#sent;
+    const sent = this.#sent.head;
     // What was withdrawn is returned later; nobody waits for it any more.
     if (sent === undefined || header.id !== sent.number) return;
-    this.#sent.shift();
+    this.#sent.shift(header.kind !== "returned");
     this.#answered++;
-    const now = performance.now();
-    if (header.kind !== "returned") this.#lastCallMs = now - this.#headSince;
-    const [next] = this.#sent;
-    if (next !== undefined) this.#begin(next, now);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
@@ -268,86 +236,45 @@ export class Worker {
         header.kind satisfies never;
     }
     if (header.leftovers !== undefined) {
-      this.#return(this.#sent.splice(0)); // the worker begins no call after such an answer
+      const { head, ahead } = this.#sent.close(); // the worker begins no call after such an answer
+      this.#return(head === undefined ? ahead : [head, ...ahead]);
       this.#process.kill(this.#pid);
       this.#options.onLost(this, `its call left ${header.leftovers} running`);
     }
   }
 
-  /** From now on `sent` is the call that runs: its time limit counts. */
-  #begin(sent: Sent, now: number): void {
-    this.#headSince = now;
-    this.#output.setRunning(sent.number);
-    // One timer for many calls: it looks at the clock when it fires, and goes on for the call that runs then.
-    if (sent.job.call.timeoutMs !== undefined) {
-      this.#limitTimer ??= setTimeout(() => this.#checkLimit(), sent.job.call.timeoutMs);
-    }
-  }
-
-  #checkLimit(): void {
-    this.#limitTimer = undefined;
-    const limitMs = this.#sent[0]?.job.call.timeoutMs;
-    if (limitMs === undefined) return;
-    const leftMs = this.#headSince + limitMs - performance.now();
-    if (leftMs <= 0) this.#stop("timed-out");
-    else this.#limitTimer = setTimeout(() => this.#checkLimit(), Math.ceil(leftMs));
-  }
-
-  /** Take back calls that wait behind one that takes long. Two looks, so that no answer lies unread between. */
-  #checkLeases(seen?: Sent): void {
-    this.#leaseTimer = undefined;
-    const [head, next] = this.#sent;
-    if (head === undefined || next === undefined) return;
-    const leftMs = (next.notAfterMs ?? 0) - performance.now();
-    if (leftMs > 0 || head !== seen || this.#decoder.isInsideFrame) {
-      const isOver = leftMs <= 0;
-      this.#leaseTimer = setTimeout(
-        () => this.#checkLeases(isOver ? head : undefined),
-        isOver ? 1 : Math.ceil(leftMs) + 1,
-      );
-      return;
-    }
-    const now = performance.now();
-    const firstValid = this.#sent.findIndex((sent, at) => at > 0 && (sent.notAfterMs ?? 0) > now);
-    this.#return(this.#sent.splice(1, firstValid === -1 ? this.#sent.length : firstValid - 1));
-    if (this.#sent.length > 1) this.#leaseTimer = setTimeout(() => this.#checkLeases(), leaseMs);
-  }
-
-  #return(calls: readonly Sent[]): void {
+  #return(calls: readonly SentCall[]): void {
     for (const sent of calls) sent.job.call.signal.removeEventListener("abort", sent.onAbort);
     if (calls.length > 0) this.#options.onReturned(calls.map((sent) => sent.job));
   }
 
   /** Answer the call that runs and end the worker. */
   #stop(kind: "timed-out" | "cancelled"): void {
-    const sent = this.#sent.shift();
-    if (sent !== undefined) this.#settle(sent, { kind });
-    this.#lose(
-      kind === "timed-out" ? "killed at the time limit of its call" : "killed with its cancelled call",
-    );
+    const reason =
+      kind === "timed-out" ? "killed at the time limit of its call" : "killed with its cancelled call";
+    this.#lose(reason, { kind });
   }
 
-  #settle(sent: Sent, reply: Reply): void {
+  #settle(sent: SentCall, reply: Reply): void {
     sent.job.call.signal.removeEventListener("abort", sent.onAbort);
     sent.job.resolve(reply);
   }
 
   async #channelClosed(): Promise<void> {
-    if (this.#lostReason !== undefined && this.#sent.length === 0) return;
+    if (this.#lostReason !== undefined && !this.isBusy) return;
     // How it ended is known a few milliseconds later; the caller is told.
     this.#process.kill(this.#pid);
     const how = await within(this.#process.ended, endReportMs, "").catch(() => "a closed channel");
     this.#lose(how);
   }
 
-  #lose(reason: string): void {
+  /** The worker is of no use any more: `reply` goes to the call that ran. */
+  #lose(reason: string, reply: Reply = { kind: "lost", reason }): void {
     const isFirst = this.#lostReason === undefined;
     this.#lostReason ??= reason;
-    clearTimeout(this.#limitTimer);
-    clearTimeout(this.#leaseTimer);
     // Only the first call had begun: an answer to it would have come before the end of the channel.
-    const [head, ...ahead] = this.#sent.splice(0);
-    if (head !== undefined) this.#settle(head, { kind: "lost", reason });
+    const { head, ahead } = this.#sent.close();
+    if (head !== undefined) this.#settle(head, reply);
     this.#process.kill(this.#pid);
     this.#return(ahead);
     if (isFirst) this.#options.onLost(this, reason);

@@ -112,6 +112,7 @@ class Worker:
         except evaluation.Rejected as rejected:
             return b"rejected", failures.describe_rejection(rejected)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: they end the call, not the worker
+            self._surroundings.restore_recursion_limit()  # a low one would stop the description too
             return b"raised", failures.describe(error, script)
 
 
@@ -125,10 +126,13 @@ class Surroundings:
         self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
         self._adopted = self._open_children_of_keeper()
 
-    def restore(self):
-        """Put back what can be; what the call left running, as text ("processes", "threads"), or None."""
+    def restore_recursion_limit(self):
         if sys.getrecursionlimit() != self._recursion_limit:
             sys.setrecursionlimit(self._recursion_limit)
+
+    def restore(self):
+        """Put back what can be; what the call left running, as text ("processes", "threads"), or None."""
+        self.restore_recursion_limit()
         faulthandler.cancel_dump_traceback_later()
         if self._posix:
             os.fchdir(self._folder)
