@@ -184,6 +184,13 @@ function floor(interpreter: string, text: string, calls: number, orjson: boolean
   return JSON.parse(ran.stdout.toString()).seconds / calls;
 }
 
+/** As `floor`, for one call, while others run. */
+async function floorBeside(text: string): Promise<number> {
+  const stdin = new Blob([`${JSON.stringify({ body: text, calls: 1, orjson: false })}\n`]);
+  const child = Bun.spawn([python, join(import.meta.dir, "bench-floor.py")], { stdin, stdout: "pipe" });
+  return JSON.parse(await new Response(child.stdout).text()).seconds;
+}
+
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
@@ -311,8 +318,12 @@ async function benchBusy(running: Running): Promise<void> {
   await time(2);
   const one = median([await time(1), await time(1), await time(1)]);
   const two = median([await time(2), await time(2), await time(2)]);
+  // What two processes of this machine cost each other without any server between.
+  const bareOne = floor(python, text, 1, false);
+  const bareTwo = Math.max(...(await Promise.all([floorBeside(text), floorBeside(text)])));
   rows.push({
     what: "two CPU-bound scripts at once",
+    floor: `${(bareTwo / bareOne).toFixed(2)} times one`,
     measured: `${(two / one).toFixed(2)} times one (${one.toFixed(0)} ms)`,
     target: met(two / one <= 1.1, "1.1 times"),
     before: "2.7 times",

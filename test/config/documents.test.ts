@@ -1,13 +1,19 @@
-import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serveCommand } from "../../src/cli/serve.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import { defaultText, settings } from "../../src/config/settings.ts";
+import { parseIni } from "../../src/ini.ts";
 
 const root = join(import.meta.dir, "../..");
+const examplePath = join(root, "config.example.conf");
 const docs = readFileSync(join(root, "docs/settings.md"), "utf8");
-const example = readFileSync(join(root, "config.example.conf"), "utf8");
+const example = readFileSync(examplePath, "utf8");
+const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+const folder = mkdtempSync(join(tmpdir(), "tabpy-documents-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 const name = /TABPY_[A-Z_]+/g;
 const known = new Set<string>(settings.map((row) => row.name));
 
@@ -26,30 +32,77 @@ for (const row of settings) {
   });
 }
 
-test("the documents name no setting that isn't there", () => {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const operations = readFileSync(join(root, "docs/operations.md"), "utf8");
-  for (const text of [docs, example, readme, operations]) {
+test("docs/settings.md has the settings in the groups of the table", () => {
+  const sections = new Map(docs.split(/^## /m).map((text) => [text.slice(0, text.indexOf("\n")), text]));
+  for (const row of settings) expect(sections.get(row.group)).toContain(`| \`${row.name}\` |`);
+});
+
+test("the documents and --help name no setting that isn't there", () => {
+  const others = [
+    "README.md",
+    "docs/operations.md",
+    "CHANGELOG.md",
+    "scripts/tabpy.service",
+    "scripts/start",
+  ];
+  const texts = others.map((path) => readFileSync(join(root, path), "utf8"));
+  for (const text of [docs, example, serveCommand.examples, ...texts]) {
     expect([...new Set(text.match(name))].filter((found) => !known.has(found))).toEqual([]);
   }
 });
 
-test("config.example.conf is a config file, with and without its comment marks", async () => {
-  const uncommented = join(root, "dist/config.uncommented.conf");
-  await Bun.write(uncommented, example.replace(/^# (TABPY_\w+ = \S)/gm, "$1"));
-  for (const configPath of [join(root, "config.example.conf"), uncommented]) {
+/** The example without comment marks before settings, but for a number whose default is no fixed text. */
+function uncommented(): string {
+  const open = settings.filter((row) => row.default === undefined && row.type.kind === "integer");
+  const empty = new Set<string>(open.map((row) => row.name));
+  const path = join(folder, "uncommented.conf");
+  const text = example.replace(/^# (TABPY_\w+) =/gm, (line, setting) =>
+    empty.has(setting) ? line : line.slice(2),
+  );
+  expect([...text.matchAll(/^# (TABPY_\w+) =/gm)].map(([, setting]) => setting)).toEqual(["TABPY_WORKERS"]);
+  writeFileSync(path, text);
+  return path;
+}
+
+test("config.example.conf changes nothing, with and without its comment marks", () => {
+  const defaults = loadSettings({ configPath: undefined, env: {}, commandLine: {} });
+  for (const configPath of [examplePath, uncommented()]) {
     const loaded = loadSettings({ configPath, env: {}, commandLine: {} });
     expect(loaded.warnings).toEqual([]);
-    const defaults = loadSettings({ configPath: undefined, env: {}, commandLine: {} });
     for (const [setting, row] of loaded.values)
-      expect(row.value).toEqual(defaults.values.get(setting)?.value);
+      expect([setting, row.value]).toEqual([setting, defaults.values.get(setting)?.value]);
   }
 });
 
+test("config.example.conf reads in Python's configparser as it does here", () => {
+  const script =
+    "import configparser, json, sys; ini = configparser.ConfigParser(); ini.read(sys.argv[1]); " +
+    "print(json.dumps(dict(ini['TabPy'])))";
+  const ran = Bun.spawnSync([python, "-c", script, uncommented()]);
+  const wanted = settings.filter((row) => row.name !== "TABPY_WORKERS");
+  expect(JSON.parse(ran.stdout.toString())).toEqual(
+    Object.fromEntries(wanted.map((row) => [row.name.toLowerCase(), row.default ?? ""])),
+  );
+});
+
 test("config.example.conf sets up Python's own logging", () => {
-  const python = process.env.TABPY_TEST_PYTHON ?? "python3";
   const script =
     "import logging.config, sys; logging.config.fileConfig(sys.argv[1]); logging.warning('it works')";
-  const ran = Bun.spawnSync([python, "-c", script, join(root, "config.example.conf")]);
-  expect(ran.stdout.toString()).toMatch(/^\d{4}-\d\d-\d\d,\d\d:\d\d:\d\d \[WARNING\] \(.*\): it works\n$/);
+  const ran = Bun.spawnSync([python, "-c", script, examplePath], { cwd: folder });
+  const line = /^\d{4}-\d\d-\d\d,\d\d:\d\d:\d\d \[WARNING\] \(.*\): it works\n$/;
+  expect(ran.stdout.toString()).toMatch(line);
+  expect(readFileSync(join(folder, "tabpy_log.log"), "utf8")).toMatch(line);
+});
+
+test("every logging section of config.example.conf is listed, and every listed one is there", () => {
+  const ini = parseIni(example);
+  const listed = (section: string, kind: string) =>
+    (ini.raw(section, "keys") ?? "").split(",").map((key) => `${kind}_${key.trim()}`);
+  const wanted = [
+    ...listed("loggers", "logger"),
+    ...listed("handlers", "handler"),
+    ...listed("formatters", "formatter"),
+  ];
+  const there = ini.sections().filter((section) => section.includes("_"));
+  expect(there.sort()).toEqual(wanted.sort());
 });

@@ -1,10 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, createConfig } from "../../src/config/config.ts";
 import { loadSettings, originText, type Sources } from "../../src/config/load.ts";
-import { nearestName } from "../../src/config/nearest.ts";
 import type { SettingName } from "../../src/config/settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tabpy-config-"));
@@ -47,8 +46,18 @@ test("loadSettings() finds %(NAME)s in the environment, with its percent signs",
   expect(loaded.values.get("TABPY_PYTHON")?.value).toBe("/opt/100%/bin/python");
 });
 
-test("loadSettings() takes variables that differ only in case", () => {
+test("loadSettings() refuses a %(NAME)s that is nowhere", () => {
+  expect(() => load("[TabPy]\nTABPY_PYTHON = %(VENV)s/bin/python\n")).toThrow(`(${file} line 2)`);
+});
+
+test("loadSettings() takes variables that differ only in case, and those alone that are spelt as ours", () => {
   expect(portAndOrigin(load("[TabPy]\nTABPY_PORT = 5\n", { a: "1", A: "2" }))[0]).toBe(5);
+  const env = { tabpy_port: "1", TABPY_PORT: "2", Tabpy_Port: "3" };
+  expect(portAndOrigin(load("[TabPy]\n", env))).toEqual([2, "environment"]);
+});
+
+test("loadSettings() refuses a bad value of the command line", () => {
+  expect(() => load(undefined, {}, { TABPY_PORT: "x" })).toThrow('Cannot use TABPY_PORT "x" (command line)');
 });
 
 const bad: [SettingName, value: string, wanted: string][] = [
@@ -122,7 +131,9 @@ for (const [text, isOn] of [
 
 test("createConfig() writes the time limit as Python does, but for the default", () => {
   expect(config(undefined).evaluateTimeoutText).toBe("30");
+  expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 3\n").evaluateTimeoutText).toBe("3.0");
   expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 30\n").evaluateTimeoutText).toBe("30.0");
+  expect(config(undefined, { TABPY_EVALUATE_TIMEOUT: "3" }).evaluateTimeoutText).toBe("3.0");
   expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 2.5\n").evaluateTimeoutText).toBe("2.5");
 });
 
@@ -131,15 +142,11 @@ test("createConfig() keeps the state where the service or the user has its own",
     config(undefined, { STATE_DIRECTORY: "/var/lib/tabpy:/other", XDG_STATE_HOME: "/x" }).statePath,
   ).toBe("/var/lib/tabpy");
   expect(config(undefined, { XDG_STATE_HOME: "/x" }).statePath).toBe("/x/tabpy");
+  expect(config(undefined).statePath).toBe(join(homedir(), ".local/state/tabpy"));
   expect(config("[TabPy]\nTABPY_STATE_PATH = /mine\n").queryObjectPath).toBe("/mine/query_objects");
 });
 
 test("createConfig() takes the level of the root logger, and INFO for none", () => {
   expect(config("[TabPy]\n[logger_root]\nlevel = warning\n").logLevel).toBe("WARNING");
   expect(config("[TabPy]\n[logger_root]\nlevel = LOUD\n").logLevel).toBe("INFO");
-});
-
-test("nearestName() finds the closest name within a third of its length", () => {
-  expect(nearestName("TABPY_PYHTON", ["TABPY_PYTHON", "TABPY_PORT"])).toBe("TABPY_PYTHON");
-  expect(nearestName("SOMETHING_ELSE", ["TABPY_PYTHON", "TABPY_PORT"])).toBeUndefined();
 });
