@@ -1,26 +1,25 @@
-"""The floor for scripts/bench: the same requests in a bare Python loop, without HTTP and without a server.
+"""The floor of scripts/bench: the same scripts in a bare Python loop, without HTTP and without a server.
 
-Reads from standard input one line, JSON: {"body": text, "calls": n, "orjson": bool}. Prints JSON: {"seconds": total,
-"answer": text of the last answer}.
+Each line of standard input is a job, JSON: {"body": text, "wanted": JSON text, "loads": module, "dumps": module,
+"calls": n}, where a module is "json" or "orjson". Each is answered with a line {"seconds": n a call}; a wrong answer
+ends the process with an error.
 """
 
+import importlib
 import json
 import sys
 import time
 
 
-def main():
-    job = json.loads(sys.stdin.readline())
+def run(job):
     body = job["body"].encode("utf-8")
-    if job["orjson"]:
-        import orjson
-        loads, dumps = orjson.loads, orjson.dumps
-    else:
-        loads, dumps = json.loads, lambda value: json.dumps(value).encode("ascii")
+    loads = importlib.import_module(job["loads"]).loads
+    dumps = importlib.import_module(job["dumps"]).dumps
     request = loads(body)
     names = ", ".join(["tabpy", *request["data"]])
     lines = "".join(" %s\n" % line for line in request["script"].split("\n"))
     code = compile("def script(%s):\n%s" % (names, lines), "<string>", "exec")
+    del request
     started = time.perf_counter()
     for _ in range(job["calls"]):
         request = loads(body)
@@ -28,7 +27,10 @@ def main():
         exec(code, scope)
         answer = dumps(scope["script"](None, *request["data"].values()))
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "answer": answer.decode("ascii")[:100]}))
+    if json.loads(answer) != json.loads(job["wanted"]):
+        raise SystemExit("the floor's answer is wrong: %.100r" % answer)
+    return seconds / job["calls"]
 
 
-main()
+for line in sys.stdin:
+    print(json.dumps({"seconds": run(json.loads(line))}), flush=True)

@@ -1,56 +1,153 @@
-// The load of scripts/bench, a process of its own: connections with one request at a time each. Reads its job from
-// standard input, prints the milliseconds of every answer as JSON. Exits with 1 when an answer is wrong.
+// The load of scripts/bench: connections that stay open and have one request each under way. By `wrk` where it is
+// installed, for small bodies; else by the sockets of this process. Every answer is compared with the one wanted.
 
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 
-const job = JSON.parse(await Bun.stdin.text());
-const request = Buffer.from(job.bytes);
-const wantedBytes = Buffer.byteLength(job.wanted);
-const times: number[] = [];
-const end = performance.now() + job.seconds * 1000;
-
-function client(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let began = 0;
-    let chunks: Buffer[] = [];
-    let size = 0;
-    let wholeBytes = Number.POSITIVE_INFINITY;
-    const socket = connect(job.port, "127.0.0.1", () => send());
-    const send = () => {
-      chunks = [];
-      size = 0;
-      wholeBytes = Number.POSITIVE_INFINITY;
-      began = performance.now();
-      socket.write(request);
-    };
-    socket.on("error", reject);
-    socket.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (wholeBytes === Number.POSITIVE_INFINITY) {
-        const head = Buffer.concat(chunks).toString("latin1");
-        const [, length] = /content-length: (\d+)/i.exec(head) ?? [];
-        if (length === undefined || !head.includes("\r\n\r\n")) return;
-        wholeBytes = head.indexOf("\r\n\r\n") + 4 + Number(length);
-      }
-      if (size < wholeBytes) return;
-      const now = performance.now();
-      times.push(now - began);
-      const whole = chunks.length === 1 ? chunk : Buffer.concat(chunks);
-      if (
-        whole.toString("latin1", 9, 12) !== "200" ||
-        whole.toString("latin1", whole.length - wantedBytes) !== job.wanted
-      ) {
-        reject(new Error(`wrong answer: ${whole.toString("latin1", 0, 300)}`));
-      } else if (now < end) {
-        send();
-      } else {
-        socket.destroy();
-        resolve();
-      }
-    });
-  });
+/** What to send to `/evaluate`, and the JSON that must come back, in whatever spacing. */
+export interface Call {
+  readonly body: string;
+  readonly wanted: string;
 }
 
-await Promise.all(Array.from({ length: job.connections }, client));
-process.stdout.write(JSON.stringify(times));
+export interface Load {
+  readonly calls: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Until when to go on: so many seconds, or so many calls in all. */
+export type Until = { readonly seconds: number } | { readonly calls: number };
+
+export function median(values: readonly number[]): number {
+  return atShare(values, 0.5);
+}
+
+function atShare(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** Load from sockets of this process. Rejects when an answer is wrong or a connection ends early. */
+export async function socketLoad(port: number, call: Call, connections: number, until: Until): Promise<Load> {
+  const request = Buffer.from(
+    `POST /evaluate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${Buffer.byteLength(call.body)}\r\n\r\n${call.body}`,
+  );
+  const isRight = createCheck(call.wanted);
+  const times: number[] = [];
+  const began = performance.now();
+  const end = "seconds" in until ? began + until.seconds * 1000 : Number.POSITIVE_INFINITY;
+  let callsLeft = "calls" in until ? until.calls : Number.POSITIVE_INFINITY;
+  const open = Array.from({ length: connections }, () => {
+    return new Promise<void>((resolve, reject) => {
+      let sent = 0;
+      let chunks: Buffer[] = [];
+      let size = 0;
+      let head: Head | undefined;
+      const socket = connect(port, "127.0.0.1", next).setNoDelay(true);
+      function next(): void {
+        if (callsLeft <= 0 || performance.now() >= end) {
+          resolve();
+          socket.destroy();
+          return;
+        }
+        callsLeft -= 1;
+        chunks = [];
+        size = 0;
+        head = undefined;
+        sent = performance.now();
+        socket.write(request);
+      }
+      socket.on("error", reject);
+      socket.on("close", () => reject(new Error("the server closed a connection")));
+      socket.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
+        size += chunk.length;
+        head ??= parseHead(chunks.length === 1 ? chunk : Buffer.concat(chunks));
+        if (head === undefined || size < head.bytes + head.bodyBytes) return;
+        times.push(performance.now() - sent);
+        const whole = chunks.length === 1 ? chunk : Buffer.concat(chunks);
+        if (head.status === "200" && isRight(whole.subarray(head.bytes))) next();
+        else {
+          reject(new Error(`wrong answer: ${whole.toString("latin1", 0, 400)}`));
+          socket.destroy();
+        }
+      });
+    });
+  });
+  await Promise.all(open);
+  const seconds = (performance.now() - began) / 1000;
+  return { calls: times.length, seconds, p50Ms: median(times), p99Ms: atShare(times, 0.99) };
+}
+
+interface Head {
+  readonly status: string;
+  readonly bytes: number;
+  readonly bodyBytes: number;
+}
+
+/** Undefined while the head isn't whole. */
+function parseHead(start: Buffer): Head | undefined {
+  const end = start.indexOf("\r\n\r\n");
+  if (end === -1) return undefined;
+  const [, length] = /\r\ncontent-length: *(\d+)/i.exec(start.toString("latin1", 0, end)) ?? [];
+  if (length === undefined) throw new Error("an answer without Content-Length");
+  return { status: start.toString("latin1", 9, 12), bytes: end + 4, bodyBytes: Number(length) };
+}
+
+/** Compares the first answer by value and the others with its bytes, which costs the load little. */
+function createCheck(wanted: string): (body: Buffer) => boolean {
+  let right: Buffer | undefined;
+  return (body) => {
+    if (right !== undefined) return right.equals(body);
+    if (JSON.stringify(JSON.parse(body.toString())) !== JSON.stringify(JSON.parse(wanted))) return false;
+    right = Buffer.from(body);
+    return true;
+  };
+}
+
+/** Load by `wrk` with one thread; `folder` takes its script. `wanted` must be the answer byte for byte. */
+export async function wrkLoad(
+  port: number,
+  call: Call,
+  connections: number,
+  seconds: number,
+  folder: string,
+): Promise<Load> {
+  const script = join(folder, "bench.lua");
+  writeFileSync(
+    script,
+    `wrk.method = "POST"
+wrk.body = [==[${call.body}]==]
+local wanted = [==[${call.wanted}]==]
+local threads = {}
+wrong = 0
+function setup(thread) table.insert(threads, thread) end
+function response(status, headers, body)
+  if status ~= 200 or body ~= wanted then wrong = wrong + 1 end
+end
+function done(summary, latency)
+  local faults = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  for _, thread in ipairs(threads) do faults = faults + thread:get("wrong") end
+  print(string.format('RESULT {"calls": %d, "micros": %d, "p50": %d, "p99": %d, "faults": %d}',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), faults))
+end
+`,
+  );
+  const url = `http://127.0.0.1:${port}/evaluate`;
+  const wrk = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve, reject) => wrk.on("close", resolve).on("error", reject));
+  let printed = "";
+  for await (const chunk of wrk.stdout) printed += chunk;
+  await ended;
+  const [, result] = /^RESULT (.*)$/m.exec(printed) ?? [];
+  if (result === undefined) throw new Error(`wrk didn't finish: ${printed}`);
+  const { calls, micros, p50, p99, faults } = JSON.parse(result);
+  if (faults > 0 || calls === 0) throw new Error(`${faults} wrong answers or failed calls of ${calls}`);
+  return { calls, seconds: micros / 1e6, p50Ms: p50 / 1000, p99Ms: p99 / 1000 };
+}

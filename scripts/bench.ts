@@ -1,380 +1,322 @@
 // The benchmark: small calls, large data, two busy scripts, start and memory, each beside a bare Python loop
-// (bench-floor.py), beside the figure to reach and beside TabPy 2.13's on two cores. Run through scripts/bench.
+// (bench-floor.py), the figure to reach, and TabPy 2.13's on two cores. Run through scripts/bench. The load is
+// bench-load.ts's, the processes are bench-server.ts's, the tables are bench-table.ts's affair.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Call, type Load, median, socketLoad, wrkLoad } from "./bench-load.ts";
+import {
+  cpuSeconds,
+  type FloorModules,
+  familyOf,
+  readTicksPerSecond,
+  residentMb,
+  type Server,
+  startFloor,
+  startServer,
+  stopAll,
+} from "./bench-server.ts";
+import { type FigureRow, type Found, formatFound, type LoadRow, type Target } from "./bench-table.ts";
 
-const isQuick = process.argv.includes("--quick");
-const seconds = isQuick ? 1 : 4;
-const binary = process.env.TABPY_TEST_BINARY ?? join(import.meta.dir, "../dist/tabpy");
-const python = process.env.TABPY_TEST_PYTHON ?? realPython();
-const folder = mkdtempSync(join(tmpdir(), "tabpy-bench-"));
-const servers = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const server of servers) server.kill("SIGTERM");
-  rmSync(folder, { recursive: true, force: true });
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, json: { type: "string" } },
 });
-process.on("SIGINT", () => process.exit(130));
-
-interface Row {
-  what: string;
-  measured: string;
-  floor?: string;
-  target?: string;
-  before?: string;
-}
-const rows: Row[] = [];
+const isQuick = options.quick;
+const binary = resolve(process.env.TABPY_TEST_BINARY || join(import.meta.dir, "../dist/tabpy"));
+const python = process.env.TABPY_TEST_PYTHON || realPython();
+const orjsonVersion = printedBy(python, "import orjson; print(orjson.__version__)");
+const hasWrk = spawnSync("wrk", ["-v"]).error === undefined;
+const ticksPerSecond = readTicksPerSecond();
+const folder = mkdtempSync(join(tmpdir(), "tabpy-bench-"));
+const found: Found = { loads: [], figures: [], failures: [], skipped: [] };
 
 /** The interpreter behind `python3`, not a shim before it. */
 function realPython(): string {
-  return spawnSync("python3", ["-c", "import sys; print(sys.executable)"]).stdout.toString().trim();
+  return printedBy("python3", "import sys; print(sys.executable)") ?? "python3";
 }
 
-function hasOrjson(interpreter: string): boolean {
-  return spawnSync(interpreter, ["-c", "import orjson"]).status === 0;
+function printedBy(interpreter: string, program: string): string | undefined {
+  const ran = spawnSync(interpreter, ["-c", program]);
+  return ran.status === 0 ? ran.stdout.toString().trim() : undefined;
 }
 
-interface Running {
-  process: ChildProcess;
-  pid: number;
-  port: number;
-  listeningMs: number;
-  answeredMs: number;
+function atMost(value: number, limit: number, text: string): Target {
+  return { text, isMet: value <= limit };
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
+function below(value: number, limit: number, text: string): Target {
+  return { text, isMet: value < limit };
 }
 
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(socket.destroy() !== undefined));
-    socket.on("error", () => resolve(false));
-  });
+function call(data: Record<string, unknown>, script: string, wanted: string): Call {
+  return { body: JSON.stringify({ script, data }), wanted };
 }
 
-async function start(interpreter: string): Promise<Running> {
-  const port = await freePort();
-  const config = join(folder, "bench.conf");
-  writeFileSync(config, "[TabPy]\n[logger_root]\nlevel = WARNING\n");
-  const env = {
-    ...process.env,
-    TABPY_HOST: "127.0.0.1",
-    TABPY_PORT: String(port),
-    TABPY_PYTHON: interpreter,
-    TABPY_STATE_PATH: folder,
-    TABPY_EVALUATE_TIMEOUT: "120",
-  };
+/** `run`, with the processor use of the server and of its workers meanwhile. */
+async function withCpu(server: Server, run: () => Promise<Load>) {
+  const { workers } = familyOf(server.pid);
+  const used = () => [cpuSeconds([server.pid], ticksPerSecond), cpuSeconds(workers, ticksPerSecond)] as const;
+  const before = used();
   const began = performance.now();
-  const server = spawn(binary, ["--config", config], { env, stdio: ["ignore", "ignore", "inherit"] });
-  servers.add(server);
-  while (!(await canConnect(port))) await Bun.sleep(1);
-  const listeningMs = performance.now() - began;
-  const answer = await post(port, body({ _arg1: [1] }, "return _arg1"));
-  if (answer !== "[1]") throw new Error(`wrong first answer: ${answer}`);
-  return { process: server, pid: server.pid ?? 0, port, listeningMs, answeredMs: performance.now() - began };
-}
-
-async function stop(running: Running): Promise<void> {
-  running.process.kill("SIGTERM");
-  await new Promise((resolve) => running.process.on("exit", resolve));
-  servers.delete(running.process);
-}
-
-function body(data: unknown, script: string): string {
-  return JSON.stringify({ data, script });
-}
-
-async function post(port: number, text: string): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${port}/evaluate`, { method: "POST", body: text });
-  const got = await answer.text();
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${got.slice(0, 300)}`);
-  return got;
-}
-
-/** Processor seconds that a process has used. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function residentMb(pid: number): number {
-  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
-  return Number(kilobytes) / 1024;
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((child) => {
-      try {
-        return (
-          Number(
-            readFileSync(`/proc/${child}/stat`, "latin1")
-              .replace(/^.*\) /s, "")
-              .split(" ")[1],
-          ) === pid
-        );
-      } catch {
-        return false;
-      }
-    });
-}
-
-interface Load {
-  perSecond: number;
-  p50: number;
-  p99: number;
-  serverCpu: number;
-  workerCpu: number;
-}
-
-/** Load from `connections` keep-alive connections, each with one request at a time; every answer is compared. */
-async function load(running: Running, text: string, wanted: string, connections: number): Promise<Load> {
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
-  const workers = childrenOf(running.pid).flatMap(childrenOf);
-  const run = async (forSeconds: number): Promise<number[]> => {
-    const script = join(import.meta.dir, "bench-load.ts");
-    const job = JSON.stringify({ port: running.port, bytes, wanted, connections, seconds: forSeconds });
-    const child = Bun.spawn([process.execPath, script], {
-      stdin: new Blob([job]),
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const printed = await new Response(child.stdout).text();
-    if ((await child.exited) !== 0) throw new Error("the load failed");
-    return JSON.parse(printed);
-  };
-  await run(Math.min(1, seconds / 2)); // warm up
-  const cpuBefore = [
-    cpuSeconds(running.pid),
-    workers.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
-  ] as const;
-  const times = (await run(seconds)).sort((a, b) => a - b);
-  const serverCpu = cpuSeconds(running.pid) - cpuBefore[0];
-  const workerCpu = workers.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - cpuBefore[1];
-  const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
+  const load = await run();
+  const percent = 100_000 / (performance.now() - began);
+  const after = used();
   return {
-    perSecond: times.length / seconds,
-    p50: at(0.5),
-    p99: at(0.99),
-    serverCpu: (100 * serverCpu) / seconds,
-    workerCpu: (100 * workerCpu) / seconds,
+    perSecond: load.calls / load.seconds,
+    p50Ms: load.p50Ms,
+    p99Ms: load.p99Ms,
+    serverCpuPercent: (after[0] - before[0]) * percent,
+    workersCpuPercent: (after[1] - before[1]) * percent,
   };
 }
 
-/** Seconds a call in the bare loop. */
-function floor(interpreter: string, text: string, calls: number, orjson: boolean): number {
-  const job = `${JSON.stringify({ body: text, calls, orjson })}\n`;
-  const ran = spawnSync(interpreter, [join(import.meta.dir, "bench-floor.py")], {
-    input: job,
-    maxBuffer: 1 << 28,
-  });
-  if (ran.status !== 0) throw new Error(ran.stderr.toString());
-  return JSON.parse(ran.stdout.toString()).seconds / calls;
-}
+/** What the server's workers read and write large data with in this Python. */
+const modules: FloorModules =
+  orjsonVersion === undefined ? { loads: "json", dumps: "json" } : { loads: "orjson", dumps: "orjson" };
 
-/** As `floor`, for one call, while others run. */
-async function floorBeside(text: string): Promise<number> {
-  const stdin = new Blob([`${JSON.stringify({ body: text, calls: 1, orjson: false })}\n`]);
-  const child = Bun.spawn([python, join(import.meta.dir, "bench-floor.py")], { stdin, stdout: "pipe" });
-  return JSON.parse(await new Response(child.stdout).text()).seconds;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function met(isMet: boolean, target: string): string {
-  return `${target} ${isMet ? "(met)" : "(missed)"}`;
-}
-
-async function benchStart(): Promise<void> {
-  const starts: Running[] = [];
+async function measureStarts(): Promise<void> {
+  const listening: number[] = [];
+  const answered: number[] = [];
+  const first = call({ _arg1: [1] }, "return _arg1", "[1]");
   for (let at = 0; at < 5; at++) {
-    const running = await start(python);
-    starts.push(running);
-    if (at === 4) {
-      await Bun.sleep(1000);
-      const server = residentMb(running.pid);
-      const keepers = childrenOf(running.pid);
-      const worker = Math.max(...keepers.flatMap(childrenOf).map(residentMb));
-      rows.push({
-        what: "server, resident, idle",
-        measured: `${server.toFixed(0)} MB`,
-        target: met(server < 80, "80 MB"),
-        before: "137 MB",
-      });
-      rows.push({
-        what: "worker, resident, idle",
-        measured: `${worker.toFixed(1)} MB`,
-        target: met(worker < 20, "20 MB"),
-      });
-      rows.push({
-        what: "its keeper, mostly shared with it",
-        measured: `${Math.max(...keepers.map(residentMb)).toFixed(1)} MB`,
-      });
-    }
-    await stop(running);
-  }
-  const listening = median(starts.map((one) => one.listeningMs));
-  const answered = median(starts.map((one) => one.answeredMs));
-  rows.push({
-    what: "exec to listening",
-    measured: `${listening.toFixed(0)} ms`,
-    target: met(listening <= 100, "100 ms"),
-  });
-  rows.push({
-    what: "exec to first answer",
-    measured: `${answered.toFixed(0)} ms`,
-    target: met(answered <= 250, "250 ms"),
-    before: "1500 ms",
-  });
-}
-
-async function benchSmall(running: Running): Promise<void> {
-  const text = body({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]");
-  const bare = floor(python, text, isQuick ? 20_000 : 100_000, false);
-  const before: Record<number, string> = { 1: "1550/s, p50 0.57", 8: "2400/s", 32: "2700/s" };
-  for (const connections of [1, 8, 32]) {
-    const got = await load(running, text, "[2, 3, 4]", connections);
-    const target =
-      connections === 1
-        ? met(got.p50 < 0.2, "p50 0.2 ms")
-        : connections === 8
-          ? met(got.perSecond >= 20_000, "20000/s")
-          : undefined;
-    pushLoad(`small calls, ${connections} connections`, got, bare, target, before[connections]);
-  }
-}
-
-function pushLoad(
-  what: string,
-  got: Load,
-  bare: number,
-  target: string | undefined,
-  before: string | undefined,
-): void {
-  rows.push({
-    what,
-    measured: `${got.perSecond.toFixed(0)}/s, p50 ${got.p50.toFixed(2)} ms, p99 ${got.p99.toFixed(2)} ms, server ${got.serverCpu.toFixed(0)}%, workers ${got.workerCpu.toFixed(0)}%`,
-    floor: `${(1 / bare).toFixed(0)}/s`,
-    ...(target === undefined ? {} : { target }),
-    ...(before === undefined ? {} : { before }),
-  });
-}
-
-async function benchRows(running: Running): Promise<void> {
-  const column = Array.from({ length: 10_000 }, (_, at) => at + 0.25);
-  const text = body({ _arg1: column }, "return [x + 1 for x in _arg1]");
-  const wanted = `[${column.map((x) => x + 1).join(", ")}]`;
-  const got = await load(running, text, wanted, 8);
-  pushLoad("10,000 rows, 8 connections", got, floor(python, text, 100, false), undefined, "99/s");
-}
-
-async function benchMillion(running: Running, interpreter: string, orjson: boolean): Promise<void> {
-  const column = Array.from({ length: 1_000_000 }, (_, at) => at + 0.25);
-  const text = body({ _arg1: column, _arg2: column }, "return [a + b for a, b in zip(_arg1, _arg2)]");
-  const times: number[] = [];
-  const floors: number[] = [];
-  for (let at = 0; at < (isQuick ? 2 : 5); at++) {
     const began = performance.now();
-    const answer = await post(running.port, text);
-    times.push((performance.now() - began) / 1000);
-    if (!answer.startsWith("[0.5,") || !answer.endsWith("1999998.5]"))
-      throw new Error("wrong answer to 1,000,000 rows");
-    floors.push(floor(interpreter, text, 1, orjson));
+    const server = await startServer(binary, python, folder);
+    await socketLoad(server.port, first, 1, { calls: 1 });
+    answered.push(performance.now() - began);
+    listening.push(server.listeningMs);
+    if (at === 4) await measureIdle(server);
+    await server.stop();
   }
-  const ratio = median(times) / median(floors);
-  rows.push({
-    what: `1,000,000 rows x 2, ${orjson ? "with" : "without"} orjson`,
-    measured: `${median(times).toFixed(2)} s, ${ratio.toFixed(2)} times the floor`,
-    floor: `${median(floors).toFixed(2)} s`,
-    target: met(ratio <= 1.4, "1.4 times"),
-    before: "1.25 s",
-  });
-}
-
-async function benchBusy(running: Running): Promise<void> {
-  const text = body(
-    { _arg1: isQuick ? 3_000_000 : 10_000_000 },
-    "total = 0\nfor x in range(_arg1): total += x\nreturn total",
+  const ready = median(listening);
+  const answer = median(answered);
+  found.figures.push(
+    { what: "exec to listening", value: ready, unit: "ms", target: atMost(ready, 100, "<= 100 ms") },
+    {
+      what: "exec to first answer",
+      value: answer,
+      unit: "ms",
+      target: atMost(answer, 250, "<= 250 ms"),
+      tabpy: "1500 ms",
+    },
   );
-  const time = async (count: number) => {
-    const began = performance.now();
-    await Promise.all(Array.from({ length: count }, () => post(running.port, text)));
-    return performance.now() - began;
-  };
-  await time(2);
-  const one = median([await time(1), await time(1), await time(1)]);
-  const two = median([await time(2), await time(2), await time(2)]);
-  // What two processes of this machine cost each other without any server between.
-  const bareOne = floor(python, text, 1, false);
-  const bareTwo = Math.max(...(await Promise.all([floorBeside(text), floorBeside(text)])));
-  rows.push({
-    what: "two CPU-bound scripts at once",
-    floor: `${(bareTwo / bareOne).toFixed(2)} times one`,
-    measured: `${(two / one).toFixed(2)} times one (${one.toFixed(0)} ms)`,
-    target: met(two / one <= 1.1, "1.1 times"),
-    before: "2.7 times",
+}
+
+async function measureIdle(server: Server): Promise<void> {
+  await Bun.sleep(1000);
+  const resident = residentMb(server.pid);
+  const { keepers, workers } = familyOf(server.pid);
+  if (workers.length === 0) throw new Error("the server has no workers");
+  found.figures.push({
+    what: "server, resident, idle",
+    value: resident,
+    unit: "MB",
+    target: below(resident, 80, "< 80 MB"),
+    tabpy: "137 MB",
+  });
+  workers.map(residentMb).forEach((value, at) => {
+    const target = below(value, 20, "< 20 MB");
+    found.figures.push({ what: `worker ${at + 1}, resident, idle`, value, unit: "MB", target });
+  });
+  keepers.map(residentMb).forEach((value, at) => {
+    const note = "partly shared with its worker";
+    found.figures.push({ what: `keeper ${at + 1}, resident, idle`, value, unit: "MB", note });
   });
 }
 
-function printTable(): void {
-  const columns = ["what", "measured", "floor", "target", "before"] as const;
-  const titles = {
-    what: "",
-    measured: "measured",
-    floor: "bare Python loop",
-    target: "to reach",
-    before: "TabPy 2.13",
-  };
-  const all = [titles, ...rows];
-  const widths = columns.map((column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  for (const row of all)
-    console.log(
-      columns
-        .map((column, at) => (row[column] ?? "").padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+async function measureSmall(server: Server): Promise<void> {
+  const small = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
+  const run = (connections: number, seconds: number) =>
+    hasWrk
+      ? wrkLoad(server.port, small, connections, seconds, folder)
+      : socketLoad(server.port, small, connections, { seconds });
+  const floor = startFloor(python);
+  const tabpy: Record<number, string> = { 1: "1550/s, p50 0.57 ms", 8: "2400/s", 32: "2700/s" };
+  for (const connections of [1, 8, 32]) {
+    await run(connections, 1); // warm up
+    const load = await withCpu(server, () => run(connections, isQuick ? 1 : 5));
+    const floorPerSecond =
+      1 / (await floor.measure(small, isQuick ? 20_000 : 100_000, { loads: "json", dumps: "json" }));
+    found.loads.push({
+      what: `3 numbers, ${connections} ${connections === 1 ? "connection" : "connections"}`,
+      ...load,
+      floorPerSecond,
+      floorModules: "json",
+      ...(connections === 1 && { target: below(load.p50Ms, 0.2, "p50 < 0.2 ms") }),
+      ...(connections === 8 && {
+        target: { text: ">= 20000/s", isMet: load.perSecond >= 20_000 },
+      }),
+      tabpy: tabpy[connections] ?? "",
+    });
+  }
+  await floor.stop();
+  found.figures.push({
+    what: "server, resident, after the small calls",
+    value: residentMb(server.pid),
+    unit: "MB",
+  });
 }
 
-console.log(
-  `${spawnSync(python, ["--version"]).stdout.toString().trim()}, log level WARNING, load from another process of bun\n`,
-);
-await benchStart();
-const running = await start(python);
-await benchSmall(running);
-await benchRows(running);
-await benchBusy(running);
-await stop(running);
-const bare = join(folder, "bare");
-spawnSync(python, ["-m", "venv", "--without-pip", bare]);
-for (const [interpreter, orjson] of [
-  [join(bare, "bin/python"), false],
-  [python, true],
-] as const) {
-  if (orjson && !hasOrjson(interpreter)) {
-    rows.push({
-      what: "1,000,000 rows x 2, with orjson",
-      measured: "not measured: this Python has no orjson",
-    });
-    continue;
-  }
-  const large = await start(interpreter);
-  await benchMillion(large, interpreter, orjson);
-  await stop(large);
+async function measureRows(server: Server): Promise<void> {
+  const column = Array.from({ length: 10_000 }, (_, at) => at + 0.25);
+  const wanted = JSON.stringify(column.map((x) => x + 1));
+  const rows = call({ _arg1: column }, "return [x + 1 for x in _arg1]", wanted);
+  const run = (seconds: number) => socketLoad(server.port, rows, 8, { seconds });
+  await run(1); // warm up
+  const load = await withCpu(server, () => run(isQuick ? 1 : 5));
+  const floor = startFloor(python);
+  const floorPerSecond = 1 / (await floor.measure(rows, isQuick ? 50 : 200, modules));
+  await floor.stop();
+  found.loads.push({
+    what: "10,000 rows, 8 connections",
+    ...load,
+    floorPerSecond,
+    floorModules: modules.loads,
+    tabpy: "99/s",
+  });
 }
-printTable();
-process.exit(0);
+
+async function measureBusy(server: Server): Promise<void> {
+  const count = isQuick ? 3_000_000 : 8_000_000;
+  const script = "total = 0\nfor x in range(_arg1): total += x\nreturn total";
+  const busy = call({ _arg1: count }, script, String((count * (count - 1)) / 2));
+  const time = async (scripts: number) => {
+    const load = await socketLoad(server.port, busy, scripts, { calls: scripts });
+    return load.seconds * 1000;
+  };
+  await time(2); // warm up
+  const one: number[] = [];
+  const two: number[] = [];
+  for (let at = 0; at < (isQuick ? 3 : 5); at++) {
+    one.push(await time(1));
+    two.push(await time(2));
+  }
+  const ratio = median(two) / median(one);
+  found.figures.push({
+    what: "two CPU-bound scripts at once",
+    value: ratio,
+    unit: "times one",
+    note: `one takes ${median(one).toFixed(0)} ms`,
+    target: atMost(ratio, 1.1, "<= 1.1 times"),
+    tabpy: "2.7 times",
+  });
+}
+
+/** Calls of the server and of each floor take turns, so that a noisy moment meets them all. */
+async function measureMillion(
+  interpreter: string,
+  name: string,
+  floors: readonly FloorModules[],
+): Promise<void> {
+  const first = Array.from({ length: 1_000_000 }, (_, at) => at + 0.25);
+  const second = first.map((x) => x * 2);
+  const wanted = JSON.stringify(first.map((x) => x * 3));
+  const million = call(
+    { _arg1: first, _arg2: second },
+    "return [a + b for a, b in zip(_arg1, _arg2)]",
+    wanted,
+  );
+  const server = await startServer(binary, interpreter, folder);
+  const floor = startFloor(interpreter);
+  const loads: Awaited<ReturnType<typeof withCpu>>[] = [];
+  const floorSeconds = floors.map((): number[] => []);
+  await socketLoad(server.port, million, 1, { calls: 1 }); // warm up
+  for (let at = 0; at < (isQuick ? 2 : 5); at++) {
+    loads.push(await withCpu(server, () => socketLoad(server.port, million, 1, { calls: 1 })));
+    for (const [index, one] of floors.entries())
+      floorSeconds[index]?.push(await floor.measure(million, 1, one));
+  }
+  await Promise.all([floor.stop(), server.stop()]);
+  const middle = (pick: (load: (typeof loads)[number]) => number) => median(loads.map(pick));
+  const p50Ms = middle((load) => load.p50Ms);
+  for (const [index, one] of floors.entries()) {
+    const seconds = median(floorSeconds[index] ?? []);
+    const floorModules = one.loads === one.dumps ? one.loads : `${one.loads} in, ${one.dumps} out`;
+    const ratio = p50Ms / 1000 / seconds;
+    found.loads.push({
+      what: `1,000,000 rows x 2, ${name}`,
+      perSecond: 1000 / p50Ms,
+      p50Ms,
+      p99Ms: Math.max(...loads.map((load) => load.p99Ms)),
+      serverCpuPercent: middle((load) => load.serverCpuPercent),
+      workersCpuPercent: middle((load) => load.workersCpuPercent),
+      floorPerSecond: 1 / seconds,
+      floorModules,
+      target: atMost(ratio, 1.4, `<= 1.4x floor: ${ratio.toFixed(2)}x`),
+      tabpy: "1250 ms",
+    } satisfies LoadRow);
+  }
+}
+
+async function measureMillions(): Promise<void> {
+  const bare = join(folder, "bare");
+  const made = spawnSync(python, ["-m", "venv", "--without-pip", bare]);
+  if (made.status !== 0) throw new Error(`can't make a virtual environment: ${made.stderr?.toString()}`);
+  await measureMillion(join(bare, "bin/python"), "without orjson", [{ loads: "json", dumps: "json" }]);
+  if (orjsonVersion === undefined) {
+    found.skipped.push("1,000,000 rows x 2, with orjson: this Python has no orjson");
+    return;
+  }
+  await measureMillion(python, "with orjson", [
+    { loads: "orjson", dumps: "json" },
+    { loads: "orjson", dumps: "orjson" },
+  ]);
+}
+
+/** One part of the benchmark: what fails in it is noted, and the others go on. */
+async function part(name: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    found.failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    await stopAll();
+  }
+}
+
+async function withServer(run: (server: Server) => Promise<void>): Promise<void> {
+  const server = await startServer(binary, python, folder);
+  await run(server);
+  await server.stop();
+}
+
+async function cleanUp(): Promise<void> {
+  await stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)
+  process.on(signal, () => cleanUp().finally(() => process.exit(code)));
+
+if (!existsSync(binary)) found.failures.push(`no executable at "${binary}"`);
+else {
+  const setting = {
+    python: printedBy(python, "import sys; print('%d.%d.%d' % sys.version_info[:3])") ?? "unknown",
+    orjson: orjsonVersion ?? "none",
+    cores: cpus().length,
+    smallCallsBy: hasWrk ? "wrk" : "own sockets",
+  };
+  console.log(
+    `Python ${setting.python}, orjson: ${setting.orjson}, ${setting.cores} cores, log level WARNING, small calls by ${setting.smallCallsBy}, large ones by own sockets\n`,
+  );
+  await part("start and memory", measureStarts);
+  await part("small calls", () => withServer(measureSmall));
+  await part("10,000 rows", () => withServer(measureRows));
+  await part("two CPU-bound scripts", () => withServer(measureBusy));
+  await part("1,000,000 rows", measureMillions);
+  found.figures.sort(byMemoryLast);
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ ...setting, ...found }, undefined, 2)}\n`);
+}
+console.log(formatFound(found));
+await cleanUp();
+process.exit(found.failures.length === 0 ? 0 : 1);
+
+function byMemoryLast(a: FigureRow, b: FigureRow): number {
+  return Number(a.unit === "MB") - Number(b.unit === "MB");
+}

@@ -244,8 +244,12 @@ export class Pool implements Service {
   }
 
   #startFailed(command: Command, error: unknown): void {
-    if (error instanceof TabPyError && error.code === "config" && !this.#isChosen) {
-      this.#refusals.push(error.message);
+    const isRefused = error instanceof TabPyError && error.code === "config";
+    // Until one has served, a command that doesn't start gives way to the next one.
+    if (!this.#isChosen && (isRefused || this.#commands.length > 1)) {
+      this.#refusals.push(
+        isRefused ? error.message : `${commandText(command)} doesn't start: ${errorText(error)}`,
+      );
       this.#commands = this.#commands.slice(1);
       if (this.#commands.length > 0) {
         this.#fill();

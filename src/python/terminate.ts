@@ -2,6 +2,7 @@
 // with SIGTERM; only a keeper that doesn't is killed, together with the worker's process group.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
 
 /** Ask for the end of the process and everything that it started. Does not wait. */
 export function requestEnd(child: ChildProcess): void {
@@ -21,6 +22,23 @@ export function forceEnd(child: ChildProcess | undefined, workerPid: number | un
     process.kill(-workerPid, "SIGKILL");
   } catch {
     // ESRCH: nothing is left, as it should be
+  }
+}
+
+/**
+ * End every process whose environment holds `mark`, wherever it has gone (Linux): for a keeper that was killed by a
+ * script and could not look after what the script started.
+ */
+export async function endMarked(mark: string): Promise<void> {
+  const names = await readdir("/proc").catch(() => []);
+  for (const name of names.filter((entry) => /^\d+$/.test(entry))) {
+    const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => "");
+    if (!environment.includes(mark)) continue;
+    try {
+      process.kill(Number(name), "SIGKILL");
+    } catch {
+      // it has ended meanwhile
+    }
   }
 }
 

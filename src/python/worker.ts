@@ -171,7 +171,7 @@ export class Worker {
   /** Ask the worker to end when it is idle, and give it a moment for it. */
   end(): void {
     this.#lostReason ??= "it was stopped";
-    this.#process.input.end();
+    this.#process.end(this.#pid);
   }
 
   /** End the worker and everything that it started. */

@@ -426,7 +426,7 @@ test("requests sent behind one another on one connection are answered in their o
 
 // Known faults: `failing` goes red when one is mended, and becomes a plain test then.
 
-test.failing("what a script started in a session of its own is ended though it killed its keeper", async () => {
+test("what a script started in a session of its own is ended though it killed its keeper", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   const script = `
 import os, subprocess, time
@@ -440,7 +440,7 @@ time.sleep(1000)`;
   await single.expectNothingLeft(2000);
 }, 30_000);
 
-test.failing("a keeper that its script has stopped does not outlive the server", async () => {
+test("a keeper that its script has stopped does not outlive the server", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   await single.evaluate("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nreturn 1");
   single.process.kill("SIGTERM");

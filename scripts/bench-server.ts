@@ -1,0 +1,169 @@
+// The processes that scripts/bench measures: the server, its keepers and workers, and the floor (bench-floor.py).
+// All are stopped by `stop()`, and by stopAll() when the bench ends early.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Call } from "./bench-load.ts";
+
+const startTimeoutMs = 20_000;
+const stopTimeoutMs = 15_000;
+const children = new Set<ChildProcess>();
+
+export interface Server {
+  readonly pid: number;
+  readonly port: number;
+  /** From exec to the first connection that was accepted. */
+  readonly listeningMs: number;
+  stop(): Promise<void>;
+}
+
+/** Starts `binary` on a free loopback port, with its files in `folder`, logging at WARNING. */
+export async function startServer(binary: string, python: string, folder: string): Promise<Server> {
+  const port = await freePort();
+  const config = join(folder, "bench.conf");
+  writeFileSync(config, "[TabPy]\n[logger_root]\nlevel = WARNING\n");
+  const others = Object.entries(process.env).filter(([name]) => !name.toUpperCase().startsWith("TABPY_"));
+  const env = {
+    ...Object.fromEntries(others),
+    TABPY_HOST: "127.0.0.1",
+    TABPY_PORT: String(port),
+    TABPY_PYTHON: python,
+    TABPY_STATE_PATH: join(folder, "state"),
+    TABPY_EVALUATE_TIMEOUT: "120",
+  };
+  const began = performance.now();
+  // Detached: Ctrl-C reaches the bench alone, which then asks the server once.
+  const child = spawn(binary, ["--config", config], {
+    env,
+    stdio: ["ignore", "ignore", "inherit"],
+    detached: true,
+  });
+  await once(child, "spawn");
+  children.add(child);
+  while (!(await canConnect(port))) {
+    if (hasEnded(child)) throw new Error("the server ended before it listened");
+    if (performance.now() - began > startTimeoutMs) throw new Error("the server doesn't listen");
+    await Bun.sleep(0.5);
+  }
+  const listeningMs = performance.now() - began;
+  return { pid: child.pid ?? 0, port, listeningMs, stop: () => stop(child) };
+}
+
+export interface Floor {
+  /** Seconds a call. */
+  measure(call: Call, calls: number, modules: FloorModules): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** What the floor reads requests and writes answers with. */
+export interface FloorModules {
+  readonly loads: "json" | "orjson";
+  readonly dumps: "json" | "orjson";
+}
+
+export function startFloor(python: string): Floor {
+  const child = spawn(python, [join(import.meta.dir, "bench-floor.py")], {
+    stdio: ["pipe", "pipe", "inherit"],
+    detached: true,
+  });
+  children.add(child);
+  child.stdin.on("error", () => {}); // an early end shows in `measure`
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async measure(call, calls, modules) {
+      child.stdin.write(`${JSON.stringify({ ...call, ...modules, calls })}\n`);
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error("the floor ended early");
+      return JSON.parse(value).seconds;
+    },
+    stop: () => stop(child),
+  };
+}
+
+/** Asks every process that is left to end, and waits for it. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...children].map(stop));
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (!hasEnded(child)) {
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    const force = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+    await ended;
+    clearTimeout(force);
+  }
+  children.delete(child);
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (typeof address !== "object" || address === null) throw new Error("no free port");
+  return address.port;
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/** Keepers are the server's children, workers the keepers'. */
+export function familyOf(serverPid: number): { keepers: number[]; workers: number[] } {
+  const keepers = childrenOf(serverPid);
+  return { keepers, workers: keepers.flatMap(childrenOf) };
+}
+
+function childrenOf(parent: number): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      const [state, parentPid] = statFields(pid);
+      return Number(parentPid) === parent && state !== "Z";
+    } catch {
+      return false; // ended since
+    }
+  });
+}
+
+/** The fields of /proc/<pid>/stat from the third on: the second, the name, may hold spaces. */
+function statFields(pid: number): string[] {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Processor seconds that these processes have used so far. */
+export function cpuSeconds(pids: readonly number[], ticksPerSecond: number): number {
+  const ticks = pids.map((pid) => {
+    const fields = statFields(pid);
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / ticksPerSecond;
+}
+
+export function readTicksPerSecond(): number {
+  return Number(spawnSync("getconf", ["CLK_TCK"]).stdout?.toString()) || 100;
+}
+
+/** VmRSS, in megabytes of 1024 * 1024 bytes. */
+export function residentMb(pid: number): number {
+  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+  if (kilobytes === undefined) throw new Error(`no VmRSS of process ${pid}`);
+  return Number(kilobytes) / 1024;
+}

@@ -1,0 +1,47 @@
+// scripts/tabpy.service, as far as it can be judged without a running systemd.
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { settingOf } from "../../src/config/settings.ts";
+import { parseIni } from "../../src/ini.ts";
+import { binary } from "./harness.ts";
+
+const unit = readFileSync(join(import.meta.dir, "../../scripts/tabpy.service"), "utf8");
+const installed = "/usr/local/bin/tabpy";
+const analyze = Bun.which("systemd-analyze");
+
+/** What `systemd-analyze verify` says about a unit: "" when it finds nothing. Its exit code is 0 for unknown names. */
+function complaints(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "tabpy-service-"));
+  try {
+    const path = join(folder, "tabpy.service");
+    writeFileSync(path, text);
+    const command = [analyze ?? "", "verify", "--man=no", "--recursive-errors=no", path];
+    const { exitCode, stderr } = Bun.spawnSync(command);
+    return exitCode === 0 ? stderr.toString() : `exit code ${exitCode}: ${stderr}`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test.skipIf(analyze === null)("systemd finds nothing wrong with the service unit", () => {
+  expect(unit).toContain(`ExecStart=${installed} `);
+  const built = unit.replace(installed, binary);
+  expect(complaints(built)).toBe("");
+  expect(complaints(built.replace("KillMode=", "KillMod="))).toContain("KillMod"); // it does look
+});
+
+test("the service unit leaves time to drain, and kills the server's processes only after it", () => {
+  const service = parseIni(unit.replace(/^#.*/gm, ""), { keepCase: true });
+  const drainSeconds = Number(settingOf("TABPY_DRAIN_TIMEOUT").default); // and then five for the workers
+  expect(Number(service.raw("Service", "TimeoutStopSec"))).toBeGreaterThan(drainSeconds + 5);
+  expect(service.raw("Service", "KillMode")).toBe("mixed");
+});
+
+test("the service unit forbids nothing that scripts need", () => {
+  const harmful =
+    /^(MemoryDenyWriteExecute|PrivateNetwork|PrivateDevices|ProcSubset|RestrictAddressFamilies)=/m;
+  expect(unit).not.toMatch(harmful);
+});
