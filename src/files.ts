@@ -1,0 +1,146 @@
+// Files that several processes share and a power cut must not tear: written whole or not at all, by one writer at a
+// time. What is in them is the affair of src/registry (state.ini) and src/auth (the password file).
+
+import { randomUUID } from "node:crypto";
+import { readlinkSync } from "node:fs";
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { errnoOf, TabPyError } from "./errors.ts";
+
+/** A lock of another machine, whose processes can't be looked at, is taken for forgotten after this time. */
+const forgottenMs = 30_000;
+/** A lock without a name in it was made by a process that ended in that moment. */
+const unnamedMs = 1000;
+const waitMs = 60_000;
+const pauseMs = 5;
+
+/** Tells this process from an earlier one that had the same id, as every start in a container may. */
+const incarnation = randomUUID();
+
+/** What begins the name of every temporary file of ours: those of a process that was killed are left over. */
+export const temporaryPrefix = ".tabpy-tmp-";
+
+/** A name beside `path` that nothing has. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `${temporaryPrefix}${randomUUID()}`);
+}
+
+/**
+ * Replace a file: whatever happens, `path` holds the old text or the new one, and after the promise has resolved the
+ * new one, also when the machine loses power.
+ *
+ * @param mode permission bits of the new file.
+ */
+export async function writeDurably(path: string, text: string | Uint8Array, mode = 0o666): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Make the names in a folder durable. Windows can't, and needn't. */
+export async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * Run `change` while this process alone holds the lock of `path`, the file `<path>.lock`. Other processes wait; the
+ * lock of one that was killed is taken over. For short changes: nothing refreshes the lock.
+ *
+ * @throws TabPyError `unavailable` when another process holds it for a minute.
+ */
+export async function withLock<T>(path: string, change: () => Promise<T>): Promise<T> {
+  const lock = `${path}.lock`;
+  await mkdir(dirname(path), { recursive: true });
+  const deadline = Date.now() + waitMs;
+  for (;;) {
+    const file = await openNew(lock);
+    if (file !== undefined) {
+      try {
+        await file.writeFile(owner());
+        return await change();
+      } finally {
+        await file.close();
+        await rm(lock, { force: true });
+      }
+    }
+    const found = await readFile(lock, "utf8").catch(() => undefined);
+    if (found !== undefined && (await isForgotten(lock, found))) await takeAway(lock, found);
+    else if (Date.now() > deadline) {
+      throw new TabPyError("unavailable", `Cannot write "${path}": another process holds "${lock}"`);
+    } else await new Promise((resolve) => setTimeout(resolve, pauseMs * (1 + Math.random())));
+  }
+}
+
+async function openNew(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "wx");
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return undefined;
+    throw error;
+  }
+}
+
+/** Who holds a lock: the machine with its space of process ids, the id, and which process that was. */
+function owner(): string {
+  return `${machine()} ${process.pid} ${incarnation}`;
+}
+
+function machine(): string {
+  try {
+    return `${hostname()}/${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
+}
+
+async function isForgotten(lock: string, found: string): Promise<boolean> {
+  const [host, pid, named] = found.split(" ");
+  if (found === "") return (await ageOf(lock)) > unnamedMs; // its owner writes its name next
+  if (host !== machine() || pid === undefined) return (await ageOf(lock)) > forgottenMs;
+  return Number(pid) === process.pid ? named !== incarnation : !isAlive(Number(pid));
+}
+
+async function ageOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined ? 0 : Date.now() - found.mtimeMs;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== "ESRCH";
+  }
+}
+
+/** Of two processes that find the same forgotten lock, the slower one must not take the faster one's new lock. */
+async function takeAway(lock: string, found: string): Promise<void> {
+  const away = temporaryBeside(lock);
+  try {
+    await rename(lock, away);
+    if ((await readFile(away, "utf8")) !== found) await link(away, lock);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "EEXIST") throw error;
+  }
+  await rm(away, { force: true });
+}

@@ -1,0 +1,117 @@
+// Durable writes and the lock between processes: real files, real processes.
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { withLock, writeDurably } from "../src/files.ts";
+
+const module = join(import.meta.dir, "../src/files.ts");
+
+function temporaryFolder(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "tabpy-files-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A process that adds one to the number in `file`, `times` times, each under its lock. */
+function spawnCounter(file: string, times: number) {
+  const program = `
+    const { withLock, writeDurably } = await import(${JSON.stringify(module)});
+    const { readFileSync } = await import("node:fs");
+    for (let at = 0; at < ${times}; at++)
+      await withLock(${JSON.stringify(file)}, async () =>
+        writeDurably(${JSON.stringify(file)}, String(Number(readFileSync(${JSON.stringify(file)}, "utf8")) + 1)));`;
+  return Bun.spawn([process.execPath, "-e", program], {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+}
+
+test("writeDurably() replaces a file with its mode, and leaves nothing beside it", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  await writeDurably(file, "one", 0o600);
+  await writeDurably(file, "two", 0o600);
+  expect(readFileSync(file, "utf8")).toBe("two");
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder.path)).toEqual(["x"]);
+});
+
+test("writeDurably() leaves the old file and no other when it can't write", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  await writeDurably(join(folder.path, "y"), "");
+  await expect(writeDurably(join(file, "below"), "")).rejects.toThrow("ENOENT");
+  expect(readdirSync(folder.path)).toEqual(["y"]);
+});
+
+test("withLock() lets one process after the other write: no change is lost", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "count");
+  writeFileSync(file, "0");
+  const exits = await Promise.all([1, 2, 3].map(() => spawnCounter(file, 40).exited));
+  expect(exits).toEqual([0, 0, 0]);
+  expect(readFileSync(file, "utf8")).toBe("120");
+  expect(readdirSync(folder.path)).toEqual(["count"]);
+});
+
+test("withLock() takes one call of this process after the other, also when one throws", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  const order: string[] = [];
+  const first = withLock(file, async () => {
+    order.push("first begins");
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    order.push("first ends");
+    throw new Error("no");
+  });
+  while (order.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const second = withLock(file, async () => order.push("second"));
+  await expect(first).rejects.toThrow("no");
+  await second;
+  expect(order).toEqual(["first begins", "first ends", "second"]);
+});
+
+test("withLock() takes over the lock of a process that was killed", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  const holder = Bun.spawn(
+    [
+      process.execPath,
+      "-e",
+      `const { withLock } = await import(${JSON.stringify(module)});
+       await withLock(${JSON.stringify(file)}, async () => { console.log("held"); await new Promise(() => setInterval(() => {}, 1000)); });`,
+    ],
+    { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+  );
+  for await (const chunk of holder.stdout) if (Buffer.from(chunk).includes("held")) break;
+  holder.kill("SIGKILL");
+  await holder.exited;
+  expect(readdirSync(folder.path)).toEqual(["x.lock"]);
+  expect(await withLock(file, async () => "mine")).toBe("mine");
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
+test("withLock() takes over a lock of an earlier process with this process's id", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  let text = "";
+  await withLock(file, async () => {
+    text = readFileSync(`${file}.lock`, "utf8");
+  });
+  writeFileSync(`${file}.lock`, text.replace(/ [^ ]+$/, " another"));
+  expect(await withLock(file, async () => "mine")).toBe("mine");
+});
+
+test("withLock() takes over what it can't look at only when it is old", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  writeFileSync(`${file}.lock`, "elsewhere 1 x");
+  const entered = withLock(file, async () => "mine");
+  const early = new Promise((resolve) => setTimeout(() => resolve("waits"), 200));
+  expect(await Promise.race([entered, early])).toBe("waits");
+  const longAgo = new Date(Date.now() - 60_000);
+  utimesSync(`${file}.lock`, longAgo, longAgo);
+  expect(await entered).toBe("mine");
+});
