@@ -12,12 +12,33 @@ import scripts from "./programs/scripts.py" with { type: "text" };
 import start from "./programs/start.py" with { type: "text" };
 import tabpy from "./programs/tabpy/__init__.py" with { type: "text" };
 import tabpyTools from "./programs/tabpy/tabpy_tools/__init__.py" with { type: "text" };
+import archives from "./programs/tabpy/tabpy_tools/archives.py" with { type: "text" };
 import client from "./programs/tabpy/tabpy_tools/client.py" with { type: "text" };
+import customQueryObject from "./programs/tabpy/tabpy_tools/custom_query_object.py" with { type: "text" };
+import deployment from "./programs/tabpy/tabpy_tools/deployment.py" with { type: "text" };
+import queryObject from "./programs/tabpy/tabpy_tools/query_object.py" with { type: "text" };
+import rest from "./programs/tabpy/tabpy_tools/rest.py" with { type: "text" };
+import schema from "./programs/tabpy/tabpy_tools/schema.py" with { type: "text" };
+import values from "./programs/tabpy/tabpy_tools/values.py" with { type: "text" };
 import tabpyObject from "./programs/tabpy_object.py" with { type: "text" };
 import worker from "./programs/worker.py" with { type: "text" };
 
 /** The first program of a fresh interpreter; shorter than what spawn.ts lets it read. */
 export const bootProgram = boot;
+
+/** The `tabpy` package, which deployed functions name and scripts may import: module name -> source. */
+export const clientSources: Readonly<Record<string, string>> = {
+  tabpy,
+  "tabpy.tabpy_tools": tabpyTools,
+  "tabpy.tabpy_tools.archives": archives,
+  "tabpy.tabpy_tools.client": client,
+  "tabpy.tabpy_tools.custom_query_object": customQueryObject,
+  "tabpy.tabpy_tools.deployment": deployment,
+  "tabpy.tabpy_tools.query_object": queryObject,
+  "tabpy.tabpy_tools.rest": rest,
+  "tabpy.tabpy_tools.schema": schema,
+  "tabpy.tabpy_tools.values": values,
+};
 
 /** Module name -> source. */
 export const workerSources: Readonly<Record<string, string>> = {
@@ -32,7 +53,5 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.start": start,
   "_tabpy_worker.tabpy_object": tabpyObject,
   "_tabpy_worker.worker": worker,
-  tabpy,
-  "tabpy.tabpy_tools": tabpyTools,
-  "tabpy.tabpy_tools.client": client,
+  ...clientSources,
 };

@@ -22,11 +22,18 @@ def put_on_import_path():
     package = types.ModuleType("_tabpy_worker")
     package.__path__ = [PROGRAMS]
     sys.modules["_tabpy_worker"] = package
-    folder = os.path.join(PROGRAMS, "tabpy")
+    import_package("tabpy", os.path.join(PROGRAMS, "tabpy"))
+    # One copy does for all versions, of which few have one, or an old one.
+    borrowed = os.environ.get("TABPY_TEST_CLOUDPICKLE")
+    if borrowed:
+        import_package("cloudpickle", borrowed)
+
+
+def import_package(name, folder):
     spec = importlib.util.spec_from_file_location(
-        "tabpy", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
-    sys.modules["tabpy"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["tabpy"])
+        name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
 
 
 class Result(unittest.TextTestResult):

@@ -26,7 +26,9 @@ def worker_sources():
             sources["_tabpy_worker." + name[:-3]] = _read(name)
     sources["tabpy"] = _read("tabpy", "__init__.py")
     sources["tabpy.tabpy_tools"] = _read("tabpy", "tabpy_tools", "__init__.py")
-    sources["tabpy.tabpy_tools.client"] = _read("tabpy", "tabpy_tools", "client.py")
+    for name in os.listdir(os.path.join(PROGRAMS, "tabpy", "tabpy_tools")):
+        if name.endswith(".py") and name != "__init__.py":
+            sources["tabpy.tabpy_tools." + name[:-3]] = _read("tabpy", "tabpy_tools", name)
     return sources
 
 
