@@ -2,9 +2,11 @@
 
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
+import { clientWheelName } from "../python/client-wheel.ts";
 import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
+import { clientFolder, clientPage, clientWheel } from "./client-wheel.ts";
 import { evaluate } from "./evaluate.ts";
 import { frame } from "./frame.ts";
 import { gzip } from "./gzip.ts";
@@ -53,6 +55,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     GET: (c) => unknownQuery(c.req.param("name")),
     POST: (c) => unknownQuery(c.req.param("name")),
   });
+  route("/tabpy_tools", { GET: clientFolder });
+  route("/tabpy_tools/", { GET: clientPage });
+  route(`/tabpy_tools/${clientWheelName}`, { GET: clientWheel });
   if (options.staticPath === undefined) {
     if (service.prefix !== "") route("", { GET: page(options.page) });
     route("/", { GET: page(options.page) });

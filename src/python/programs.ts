@@ -7,6 +7,13 @@ import failures from "./programs/failures.py" with { type: "text" };
 import frames from "./programs/frames.py" with { type: "text" };
 import keeper from "./programs/keeper.py" with { type: "text" };
 import output from "./programs/output.py" with { type: "text" };
+import anova from "./programs/predeployed/anova.py" with { type: "text" };
+import predeployedBoot from "./programs/predeployed/boot.py" with { type: "text" };
+import columns from "./programs/predeployed/columns.py" with { type: "text" };
+import deploy from "./programs/predeployed/deploy.py" with { type: "text" };
+import pca from "./programs/predeployed/pca.py" with { type: "text" };
+import sentimentAnalysis from "./programs/predeployed/sentiment_analysis.py" with { type: "text" };
+import ttest from "./programs/predeployed/ttest.py" with { type: "text" };
 import results from "./programs/results.py" with { type: "text" };
 import scripts from "./programs/scripts.py" with { type: "text" };
 import start from "./programs/start.py" with { type: "text" };
@@ -53,5 +60,20 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.start": start,
   "_tabpy_worker.tabpy_object": tabpyObject,
   "_tabpy_worker.worker": worker,
+  ...clientSources,
+};
+
+/** The program that deploys the predeployed functions; it reads its sources and its job from standard input. */
+export const predeployedProgram = predeployedBoot;
+
+/** Module name -> source. */
+export const predeployedSources: Readonly<Record<string, string>> = {
+  _tabpy_predeployed: "",
+  "_tabpy_predeployed.anova": anova,
+  "_tabpy_predeployed.columns": columns,
+  "_tabpy_predeployed.deploy": deploy,
+  "_tabpy_predeployed.pca": pca,
+  "_tabpy_predeployed.sentiment_analysis": sentimentAnalysis,
+  "_tabpy_predeployed.ttest": ttest,
   ...clientSources,
 };

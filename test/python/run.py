@@ -19,9 +19,9 @@ PROGRAMS = os.path.join(HERE, "..", "..", "src", "python", "programs")
 
 def put_on_import_path():
     """Make the sources importable by the names that they have in a worker."""
-    package = types.ModuleType("_tabpy_worker")
-    package.__path__ = [PROGRAMS]
-    sys.modules["_tabpy_worker"] = package
+    for name, folder in (("_tabpy_worker", PROGRAMS), ("_tabpy_predeployed", os.path.join(PROGRAMS, "predeployed"))):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = [folder]
     import_package("tabpy", os.path.join(PROGRAMS, "tabpy"))
     # One copy does for all versions, of which few have one, or an old one.
     borrowed = os.environ.get("TABPY_TEST_CLOUDPICKLE")
