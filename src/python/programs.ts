@@ -6,13 +6,16 @@ import evaluation from "./programs/evaluation.py" with { type: "text" };
 import failures from "./programs/failures.py" with { type: "text" };
 import frames from "./programs/frames.py" with { type: "text" };
 import keeper from "./programs/keeper.py" with { type: "text" };
+import models from "./programs/models.py" with { type: "text" };
 import output from "./programs/output.py" with { type: "text" };
+import queries from "./programs/queries.py" with { type: "text" };
 import results from "./programs/results.py" with { type: "text" };
 import scripts from "./programs/scripts.py" with { type: "text" };
 import start from "./programs/start.py" with { type: "text" };
 import tabpy from "./programs/tabpy/__init__.py" with { type: "text" };
 import tabpyTools from "./programs/tabpy/tabpy_tools/__init__.py" with { type: "text" };
 import client from "./programs/tabpy/tabpy_tools/client.py" with { type: "text" };
+import customQueryObject from "./programs/tabpy/tabpy_tools/custom_query_object.py" with { type: "text" };
 import tabpyObject from "./programs/tabpy_object.py" with { type: "text" };
 import worker from "./programs/worker.py" with { type: "text" };
 
@@ -26,7 +29,9 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.failures": failures,
   "_tabpy_worker.frames": frames,
   "_tabpy_worker.keeper": keeper,
+  "_tabpy_worker.models": models,
   "_tabpy_worker.output": output,
+  "_tabpy_worker.queries": queries,
   "_tabpy_worker.results": results,
   "_tabpy_worker.scripts": scripts,
   "_tabpy_worker.start": start,
@@ -35,4 +40,5 @@ export const workerSources: Readonly<Record<string, string>> = {
   tabpy,
   "tabpy.tabpy_tools": tabpyTools,
   "tabpy.tabpy_tools.client": client,
+  "tabpy.tabpy_tools.custom_query_object": customQueryObject,
 };

@@ -26,7 +26,9 @@ def worker_sources():
             sources["_tabpy_worker." + name[:-3]] = _read(name)
     sources["tabpy"] = _read("tabpy", "__init__.py")
     sources["tabpy.tabpy_tools"] = _read("tabpy", "tabpy_tools", "__init__.py")
-    sources["tabpy.tabpy_tools.client"] = _read("tabpy", "tabpy_tools", "client.py")
+    for name in os.listdir(os.path.join(PROGRAMS, "tabpy", "tabpy_tools")):
+        if name.endswith(".py") and name != "__init__.py":
+            sources["tabpy.tabpy_tools." + name[:-3]] = _read("tabpy", "tabpy_tools", name)
     return sources
 
 
@@ -49,7 +51,7 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2},
                           json.dumps(worker_sources()).encode("ascii"))
         self.ready = self._read_frame()[0]
 
@@ -73,7 +75,7 @@ class WorkerProcess:
     def send(self, request):
         """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
         self._number += 1
-        self._write_frame({"id": self._number, "kind": "evaluate"}, request)
+        self._write_frame({"id": self._number, "kind": "evaluate", "revision": 1}, request)
         frame = self._read_frame()
         if frame is None:
             return None
