@@ -2,7 +2,7 @@
 // that turns a thrown error into a status.
 
 import { errorText, TabPyError } from "../errors.ts";
-import { pythonJson } from "./python-json.ts";
+import { pythonJson } from "../python-json.ts";
 
 /** An answer with a JSON body made here. */
 export function jsonAnswer(

@@ -6,6 +6,7 @@ import evaluation from "./programs/evaluation.py" with { type: "text" };
 import failures from "./programs/failures.py" with { type: "text" };
 import frames from "./programs/frames.py" with { type: "text" };
 import keeper from "./programs/keeper.py" with { type: "text" };
+import models from "./programs/models.py" with { type: "text" };
 import output from "./programs/output.py" with { type: "text" };
 import anova from "./programs/predeployed/anova.py" with { type: "text" };
 import predeployedBoot from "./programs/predeployed/boot.py" with { type: "text" };
@@ -14,6 +15,7 @@ import deploy from "./programs/predeployed/deploy.py" with { type: "text" };
 import pca from "./programs/predeployed/pca.py" with { type: "text" };
 import sentimentAnalysis from "./programs/predeployed/sentiment_analysis.py" with { type: "text" };
 import ttest from "./programs/predeployed/ttest.py" with { type: "text" };
+import queries from "./programs/queries.py" with { type: "text" };
 import results from "./programs/results.py" with { type: "text" };
 import scripts from "./programs/scripts.py" with { type: "text" };
 import start from "./programs/start.py" with { type: "text" };
@@ -54,7 +56,9 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.failures": failures,
   "_tabpy_worker.frames": frames,
   "_tabpy_worker.keeper": keeper,
+  "_tabpy_worker.models": models,
   "_tabpy_worker.output": output,
+  "_tabpy_worker.queries": queries,
   "_tabpy_worker.results": results,
   "_tabpy_worker.scripts": scripts,
   "_tabpy_worker.start": start,

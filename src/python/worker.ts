@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
-import type { Call, Header, HelloHeader, Reply, ReplyHeader } from "./messages.ts";
+import type { Call, Header, HelloHeader, Model, Reply, ReplyHeader, Resolved } from "./messages.ts";
 import { OutputReader } from "./output.ts";
 import { workerSources } from "./programs.ts";
 import { type Job, type SentCall, SentCalls } from "./sent-calls.ts";
@@ -28,6 +28,9 @@ const sourcesBody = Buffer.from(JSON.stringify(workerSources));
 export interface WorkerOptions {
   readonly spawn: SpawnWorker;
   readonly useOrjson: boolean;
+  /** How many deployed functions the worker keeps loaded. */
+  readonly models: number;
+  readonly endpoints: EndpointLookup;
   /** Why an interpreter can't be used, undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
   /** Takes a line that was printed; `callId` is undefined outside of calls. */
@@ -40,6 +43,13 @@ export interface WorkerOptions {
   readonly onLost: (worker: Worker, reason: string) => void;
 }
 
+/** What the worker asks about deployed functions. */
+export interface EndpointLookup {
+  readonly resolve: (name: string) => Resolved;
+  /** Changes with everything that `resolve` could answer otherwise. */
+  readonly revision: () => number;
+}
+
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -50,6 +60,8 @@ export class Worker {
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
   readonly #sent: SentCalls;
+  /** Name of a deployed function -> key of the archive that the worker has loaded. */
+  readonly #models = new Map<string, string>();
   #startOutput = "";
   #number = 0;
   #answered = 0;
@@ -130,7 +142,13 @@ export class Worker {
       }
       const ready = this.#untilHeard("ready");
       this.#send(
-        { id: 0, kind: "start", marker: this.#marker, orjson: this.#options.useOrjson },
+        {
+          id: 0,
+          kind: "start",
+          marker: this.#marker,
+          orjson: this.#options.useOrjson,
+          models: this.#options.models,
+        },
         sourcesBody,
       );
       const header = await within(ready, startTimeoutMs, "it was not ready in 30 s");
@@ -160,12 +178,37 @@ export class Worker {
     this.#callIds.set(number, call.callId);
     this.#callIds.delete(number - rememberedCalls);
     const sent = this.#sent.add(job, number, onAbort);
-    if (sent.notAfterMs === undefined) {
-      this.#send({ id: number, kind: call.kind }, call.body);
-    } else {
-      const notAfter = Math.floor((sent.notAfterMs + this.#clockOffsetMs) * 1000);
-      this.#send({ id: number, kind: call.kind, notAfter }, call.body);
+    this.#send(this.#header(call, number, sent.notAfterMs), call.body);
+  }
+
+  #header({ what, callId }: Call, id: number, notAfterMs: number | undefined): Header {
+    const notAfter =
+      notAfterMs === undefined ? {} : { notAfter: Math.floor((notAfterMs + this.#clockOffsetMs) * 1000) };
+    switch (what.kind) {
+      case "evaluate":
+        return { id, kind: what.kind, revision: this.#options.endpoints.revision(), ...notAfter };
+      case "query":
+        if (what.model !== undefined) this.#remember(what.model);
+        return { id, kind: what.kind, model: what.model, uuid: callId, ...notAfter };
+      case "load":
+        return { id, kind: what.kind, model: what.model, ...notAfter };
+      default:
+        return what satisfies never;
     }
+  }
+
+  /** Whether the worker has most likely loaded this archive already. */
+  hasModel({ name, key }: Model): boolean {
+    return this.#models.get(name) === key;
+  }
+
+  /** What the worker keeps is known from what it was sent: the same number, the least recently used leaves. */
+  #remember({ name, key }: Model): void {
+    this.#models.delete(name);
+    this.#models.set(name, key);
+    if (this.#models.size <= this.#options.models) return;
+    const [oldest] = this.#models.keys();
+    if (oldest !== undefined) this.#models.delete(oldest);
   }
 
   /** Ask the worker to end when it is idle, and give it a moment for it. */
@@ -201,6 +244,9 @@ export class Worker {
       case "ready":
         this.#waiting.get(header.kind)?.(header);
         return;
+      case "resolve":
+        this.#resolve(header.id, body.toString());
+        return;
       case "result":
       case "raised":
       case "rejected":
@@ -212,6 +258,11 @@ export class Worker {
     }
   }
 
+  #resolve(id: number, name: string): void {
+    const resolved = this.#options.endpoints.resolve(name);
+    this.#send({ id, kind: "resolved" }, Buffer.from(JSON.stringify(resolved)));
+  }
+
   #replied(header: ReplyHeader, body: Buffer): void {
     const sent = this.#sent.head;
     // What was withdrawn is returned later; nobody waits for it any more.
@@ -221,7 +272,7 @@ export class Worker {
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
-        this.#settle(sent, { kind: "result", body });
+        this.#settle(sent, { kind: "result", body, etag: header.etag });
         break;
       case "raised":
         this.#settle(sent, { kind: "raised", raised: JSON.parse(body.toString()) });

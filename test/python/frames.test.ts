@@ -8,10 +8,16 @@ interface Frame {
   body: string;
 }
 
+const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
-  { id: 0, kind: "start", marker: "m", orjson: true },
-  { id: 7, kind: "evaluate" },
-  { id: 8, kind: "evaluate", notAfter: 123_456_789_012 },
+  { id: 0, kind: "start", marker: "m", orjson: true, models: 3 },
+  { id: 7, kind: "evaluate", revision: 1 },
+  { id: 8, kind: "evaluate", revision: 2, notAfter: 123_456_789_012 },
+  { id: 9, kind: "query", model, uuid: "u", notAfter: 5 },
+  { id: 10, kind: "load", model },
+  { id: 11, kind: "resolved" },
+  { id: 12, kind: "resolve" },
+  { id: 13, kind: "result", etag: '"5"' },
   { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
   { id: 0, kind: "ready", pid: 42, clock: 99 },
   { id: 1, kind: "result" },

@@ -51,7 +51,7 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2},
                           json.dumps(worker_sources()).encode("ascii"))
         self.ready = self._read_frame()[0]
 
@@ -75,7 +75,7 @@ class WorkerProcess:
     def send(self, request):
         """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
         self._number += 1
-        self._write_frame({"id": self._number, "kind": "evaluate"}, request)
+        self._write_frame({"id": self._number, "kind": "evaluate", "revision": 1}, request)
         frame = self._read_frame()
         if frame is None:
             return None

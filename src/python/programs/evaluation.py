@@ -22,8 +22,12 @@ class Rejected(Exception):
         self.info = {} if info is None else info
 
 
+class MalformedJson(Exception):
+    """A body is no JSON; the text is `Type : text` in the words of `json`."""
+
+
 def read_json(body, orjson=None):
-    """The value of a body. Raises Rejected with `json`'s own words when it is no JSON."""
+    """The value of a body. Raises MalformedJson."""
     if orjson is not None:
         if _LONG_NUMBER not in bytes(body).translate(_DIGITS_ONLY):
             try:
@@ -37,7 +41,7 @@ def read_json(body, orjson=None):
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         kind = type(error).__name__
-        raise Rejected("Error processing script", "%s : %s" % (kind, error)) from None
+        raise MalformedJson("%s : %s" % (kind, error)) from None
 
 
 def parse_evaluate(body, scripts, orjson=None):
@@ -45,7 +49,10 @@ def parse_evaluate(body, scripts, orjson=None):
 
     Raises Rejected for a malformed request, and what compiling the script raises.
     """
-    request = read_json(body, orjson)
+    try:
+        request = read_json(body, orjson)
+    except MalformedJson as error:
+        raise Rejected("Error processing script", str(error)) from None
     text = request.get("script") if type(request) is dict else None
     if text is None:
         raise Rejected("Script is empty.")

@@ -5,19 +5,26 @@
 # The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
 # untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 #
-# server to worker   start     body {module name: source}; `marker`, `orjson`
-#                    evaluate  body of POST /evaluate; maybe `notAfter`
+# server to worker   start     body {module name: source}; `marker`, `orjson`, `models`
+#                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
+#                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
+#                    load      see whether `model` loads
+#                    resolved  the answer to `resolve`, JSON
 # worker to server   hello     which Python this is: `version`, `implementation`, `executable`
 #                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
 #                    result    body is the JSON of the answer
 #                    raised    the script raised, or didn't compile, or its result can't be written as JSON
 #                    rejected  the request was not well formed
 #                    returned  the call was not begun: its `notAfter` had passed
+#                    resolve   which archive serves the name in the body? `id` is the call that asks
 # A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
 # processes of a machine share: it begins before that instant and after the answer of the call before it was
 # written, or never. So the server knows, without asking, when it may give the call to another worker.
-# A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it.
+# A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it. The
+# result of a query carries `etag`.
 
+import _thread
+import collections
 import io
 import json
 import os
@@ -86,12 +93,12 @@ class FrameWriter:
     def __init__(self, fd):
         self._fd = fd
 
-    def write_reply(self, number, kind, body, leftovers=None):
-        """Answer call `number`. Raises OSError when the server is gone."""
-        if leftovers is None:  # every answer but a rare one: not worth the JSON encoder
+    def write_reply(self, number, kind, body, more):
+        """Answer call `number`; `more` are further members of the header. Raises OSError when the server is gone."""
+        if not more:  # not worth the JSON encoder
             self._write_frame(b'{"id":%d,"kind":"%b"}' % (number, kind), body)
         else:
-            self.write({"id": number, "kind": kind.decode(), "leftovers": leftovers}, body)
+            self.write({"id": number, "kind": kind.decode(), **more}, body)
 
     def write(self, header, body=b""):
         """Write one frame whole. Raises OSError when the server is gone."""
@@ -111,3 +118,46 @@ class FrameWriter:
             view = memoryview(data)
             while written < len(data):
                 written += os.write(self._fd, view[written:])
+
+
+class Channel:
+    """Both directions; and questions to the server in the middle of a call, from any thread of it."""
+
+    def __init__(self, reader, writer):
+        self._reader = reader
+        self._writer = writer
+        self._later = collections.deque()  # calls that came before the answer to a question
+        self._lock = _thread.allocate_lock()
+        self._process = os.getpid()
+
+    def read(self):
+        """The next call as (header, body); None at the end of the stream."""
+        return self._later.popleft() if self._later else self._reader.read()
+
+    def wait_for_end(self):
+        self._reader.wait_for_end()
+
+    def write(self, header):
+        self._writer.write(header)
+
+    def reply(self, number, kind, body, more=None):
+        """Answer call `number`. Raises OSError when the server is gone."""
+        with self._lock:
+            self._writer.write_reply(number, kind, body, more)
+
+    def ask(self, number, kind, text):
+        """Ask something in call `number` and wait for the answer, a dict.
+
+        Raises RuntimeError in a process that a script has forked, OSError when the server is gone.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("tabpy can't be used in a process that the script has started")
+        with self._lock:
+            self._writer.write({"id": number, "kind": kind}, text.encode("utf-8", "backslashreplace"))
+            while True:
+                frame = self._reader.read()
+                if frame is None:
+                    raise OSError("the server is gone")
+                if frame[0]["kind"] == "resolved":
+                    return json.loads(bytes(frame[1]))
+                self._later.append(frame)

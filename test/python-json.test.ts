@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { pythonJson } from "../../src/http/python-json.ts";
-import { testPython } from "../python/interpreters.ts";
+import { pythonJson } from "../src/python-json.ts";
+import { testPython } from "./python/interpreters.ts";
 
 const values: readonly unknown[] = [
   null,
