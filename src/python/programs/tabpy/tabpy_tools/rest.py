@@ -17,6 +17,10 @@ import urllib.request
 from tabpy.tabpy_tools.values import to_json
 
 
+# What OpenSSL says of a certificate for another host name or address, which no CA file mends.
+_OTHER_NAMES = (62, 64)
+
+
 class ResponseError(Exception):
     """The server answered with an error.
 
@@ -116,8 +120,9 @@ class Service:
         if isinstance(reason, (TimeoutError, socket.timeout)):
             return TimeoutError("%s doesn't answer in %g s" % (self._url, timeout))
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return ConnectionError("Cannot trust the certificate of %s: %s; give verify the path of the file of its "
-                                   "CA" % (self._url, reason.verify_message or reason))
+            remedy = "" if reason.verify_code in _OTHER_NAMES else "; give verify the path of the file of its CA"
+            return ConnectionError("Cannot trust the certificate of %s: %s%s"
+                                   % (self._url, reason.verify_message or reason, remedy))
         return ConnectionError("Cannot reach %s: %s" % (self._url, reason))
 
 
