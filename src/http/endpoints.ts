@@ -43,7 +43,7 @@ export function getEndpoint({ endpoints }: AppOptions): Handler {
 export function addEndpoint({ endpoints }: AppOptions, readBody: ReadBody): Handler {
   return async (c) => {
     const added = await endpoints.add(await readJson(c, readBody));
-    await endpoints.settled(deployWaitMs);
+    await endpoints.settled(deployWaitMs, Object.keys(added)[0]);
     return jsonAnswer(added, 201);
   };
 }
@@ -51,8 +51,9 @@ export function addEndpoint({ endpoints }: AppOptions, readBody: ReadBody): Hand
 /** PUT /endpoints/{name} */
 export function updateEndpoint({ endpoints }: AppOptions, readBody: ReadBody): Handler {
   return async (c) => {
-    const updated = await endpoints.update(c.req.param("name") ?? "", await readJson(c, readBody));
-    await endpoints.settled(deployWaitMs);
+    const name = c.req.param("name") ?? "";
+    const updated = await endpoints.update(name, await readJson(c, readBody));
+    await endpoints.settled(deployWaitMs, name);
     return jsonAnswer(updated);
   };
 }

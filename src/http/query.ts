@@ -16,14 +16,24 @@ export function query(options: AppOptions, readBody: ReadBody): (c: Context<AppE
     const gone = c.get("gone");
     const body = await readBody(c.env.incoming, gone);
     try {
-      const resolution = await resolve(options, name);
-      const reply = await options.execute({
-        callId: c.get("callId"),
-        what: { kind: "query", model: resolution.kind === "model" ? resolution.model : undefined },
-        body: body.bytes,
-        timeoutMs: options.queryTimeoutMs,
-        signal: gone,
-      });
+      const call = (resolution: Resolution) =>
+        options.execute({
+          callId: c.get("callId"),
+          what: { kind: "query", model: resolution.kind === "model" ? resolution.model : undefined },
+          body: body.bytes,
+          timeoutMs: options.queryTimeoutMs,
+          signal: gone,
+        });
+      let resolution = await resolve(options, name);
+      let reply = await call(resolution);
+      if (reply.kind === "raised" && reply.raised.isNotLoaded) {
+        // It may have been replaced while the call waited for a worker, and its archive removed.
+        const now = options.endpoints.resolve(name);
+        if (keyOf(now) !== keyOf(resolution)) {
+          resolution = now;
+          reply = await call(now);
+        }
+      }
       limitSending(c, reply, options.requestTimeoutMs);
       return answer(reply, name, resolution, options.queryTimeoutText);
     } finally {
@@ -38,6 +48,10 @@ async function resolve({ endpoints }: AppOptions, name: string): Promise<Resolut
   if (resolution.kind !== "unknown") return resolution;
   await endpoints.refresh();
   return endpoints.resolve(name);
+}
+
+function keyOf(resolution: Resolution): string | undefined {
+  return resolution.kind === "model" ? resolution.model.key : undefined;
 }
 
 function answer(reply: Reply, name: string, resolution: Resolution, timeoutText: string): Response {

@@ -37,8 +37,8 @@ export interface EndpointService {
   resolve(name: string): Resolution;
   /** Take up what other processes have deployed. */
   refresh(): Promise<void>;
-  /** Resolves when no function is being loaded, or after `timeoutMs`. */
-  settled(timeoutMs: number): Promise<void>;
+  /** Resolves when no function is being loaded, or `name` isn't, or after `timeoutMs`. */
+  settled(timeoutMs: number, name?: string): Promise<void>;
   /** Each takes the JSON of a request's body, and throws TabPyError for what is wrong with it. */
   add(body: unknown): Promise<Shown>;
   update(name: string, body: unknown): Promise<Shown>;

@@ -3,7 +3,8 @@
 
 import { TabPyError } from "../errors.ts";
 import type { DeploymentFacts } from "./archives.ts";
-import { isEndpointName, maxNameLength } from "./endpoint.ts";
+import { noDocstring } from "./docstring.ts";
+import { type Endpoint, isEndpointName, maxNameLength } from "./endpoint.ts";
 
 /** What a body says of an endpoint; undefined: nothing. */
 export interface EndpointRequest {
@@ -67,6 +68,39 @@ export function parseEndpointRequest(body: unknown): EndpointRequest {
   };
 }
 
+/** The endpoint that a POST asks for; an alias still lacks its target. */
+export function newEndpoint(name: string, type: string, request: EndpointRequest): Endpoint {
+  const now = nowSeconds();
+  return {
+    name,
+    description: request.description ?? "",
+    type,
+    version: 1,
+    dependencies: request.dependencies ?? [],
+    target: null,
+    creationTime: now,
+    lastModifiedTime: now,
+    schema: request.schema ?? null,
+    isPublic: request.isPublic ?? false,
+    docstring: request.docstring ?? noDocstring,
+    others: {},
+  };
+}
+
+/** The endpoint after a PUT: what the request doesn't say stays. */
+export function changedEndpoint(old: Endpoint, request: EndpointRequest, isNewVersion: boolean): Endpoint {
+  return {
+    ...old,
+    description: request.description ?? old.description,
+    version: isNewVersion ? old.version + 1 : old.version,
+    dependencies: request.dependencies ?? old.dependencies,
+    lastModifiedTime: nowSeconds(),
+    schema: request.schema ?? old.schema,
+    isPublic: request.isPublic ?? old.isPublic,
+    docstring: request.docstring ?? old.docstring,
+  };
+}
+
 /** Whether a PUT asks for a new version. */
 export function wantsNewVersion(body: unknown): boolean {
   return isObject(body) && body.should_update_version === true;
@@ -104,4 +138,8 @@ export function refusedChange(message: string): TabPyError {
 
 function refused(message: string, info: unknown = {}): TabPyError {
   return new TabPyError("bad-request", message, { info });
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
 }

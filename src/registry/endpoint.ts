@@ -16,9 +16,10 @@ export interface Endpoint {
   /** Seconds since 1970. */
   readonly creationTime: number;
   readonly lastModifiedTime: number;
-  /** JSON with its numbers as they were written (parseExactJson). */
+  /** JSON with its numbers as they were written (parseExactJson); undefined in records of an older TabPy. */
   readonly schema: unknown;
-  readonly isPublic: boolean;
+  /** Undefined in records of an older TabPy. */
+  readonly isPublic: boolean | undefined;
   readonly docstring: string;
   /** Members of the record that mean nothing here, kept for the server that wrote them. */
   readonly others: Readonly<Record<string, unknown>>;
@@ -68,7 +69,7 @@ export function endpointBody(endpoint: Endpoint): Readonly<Record<string, unknow
   return { ...endpointRecord({ ...shown, others: {} }), docstring: endpoint.docstring };
 }
 
-/** An endpoint from its record. What a record of an older TabPy lacks is as if it had never been set. */
+/** An endpoint from its record. What a record lacks stays away. */
 export function parseEndpoint(
   name: string,
   record: Readonly<Record<string, unknown>>,
@@ -85,8 +86,8 @@ export function parseEndpoint(
     target: typeof target === "string" ? target : null,
     creationTime: numberOf(record.creation_time) ?? 0,
     lastModifiedTime: numberOf(record.last_modified_time) ?? 0,
-    schema: record.schema ?? null,
-    isPublic: record.is_public === true,
+    schema: record.schema,
+    isPublic: typeof record.is_public === "boolean" ? record.is_public : undefined,
     docstring,
     others: Object.fromEntries(Object.entries(record).filter(([member]) => !own.has(member))),
   };

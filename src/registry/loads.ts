@@ -20,6 +20,8 @@ interface Entry {
   status: LoadStatus;
   lastError: string | null;
   serving: Model | undefined;
+  /** Of the archive of this version; undefined when it isn't there. */
+  readonly key: string | undefined;
 }
 
 export interface LoadsOptions {
@@ -35,7 +37,7 @@ export interface LoadsOptions {
 export class Loads {
   readonly #options: LoadsOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Map<Entry, Promise<void>>();
   /** Loads of the start go one after the other, behind everything else. */
   #startQueue: Promise<void> = Promise.resolve();
 
@@ -46,6 +48,12 @@ export class Loads {
   /** The archive that serves `name`, undefined when none can. */
   serving(name: string): Model | undefined {
     return this.#entries.get(name)?.serving;
+  }
+
+  /** Whether what is loaded, or being loaded, is the archive that is in its place now. */
+  isCurrent({ name, version }: Endpoint): boolean {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && this.#options.archives.find(name, version)?.key === entry.key;
   }
 
   /** As GET /status shows it, undefined for what was never loaded. */
@@ -64,7 +72,10 @@ export class Loads {
   /** Load what served when the server was stopped, in the background. It serves meanwhile. */
   loadAtStart(endpoint: Endpoint): void {
     const [entry, model] = this.#enter(endpoint, undefined);
-    this.#startQueue = this.#track(this.#startQueue.then(() => this.#load(endpoint, entry, model, "shared")));
+    this.#startQueue = this.#track(
+      entry,
+      this.#startQueue.then(() => this.#load(endpoint, entry, model, "shared")),
+    );
   }
 
   /** Resolves when `loadAtStart` has nothing left to do. */
@@ -79,17 +90,21 @@ export class Loads {
    */
   loadDeployed(endpoint: Endpoint, before?: Model): void {
     const [entry, model] = this.#enter(endpoint, before ?? this.serving(endpoint.name));
-    this.#track(this.#load(endpoint, entry, model, "own"));
+    this.#track(entry, this.#load(endpoint, entry, model, "own"));
   }
 
-  /** Resolves when nothing is being loaded any more, or after `timeoutMs`. */
-  async settled(timeoutMs: number): Promise<void> {
+  /** Resolves when nothing is being loaded any more, or `name` isn't, or after `timeoutMs`. */
+  async settled(timeoutMs: number, name?: string): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
     });
+    const running = () =>
+      [...this.#running].filter(([entry]) => name === undefined || this.#entries.get(name) === entry);
     const done = async () => {
-      while (this.#running.size > 0) await Promise.all(this.#running);
+      for (let loads = running(); loads.length > 0; loads = running()) {
+        await Promise.all(loads.map(([, load]) => load));
+      }
     };
     await Promise.race([late, done()]);
     clearTimeout(timer);
@@ -104,15 +119,16 @@ export class Loads {
       status: "LoadInProgress",
       lastError: null,
       serving: before ?? model,
+      key: model?.key,
     };
     this.#entries.set(name, entry);
     this.#options.onChange();
     return [entry, model];
   }
 
-  #track(load: Promise<void>): Promise<void> {
-    const running = load.finally(() => this.#running.delete(running));
-    this.#running.add(running);
+  #track(entry: Entry, load: Promise<void>): Promise<void> {
+    const running = load.finally(() => this.#running.delete(entry));
+    this.#running.set(entry, running);
     return running;
   }
 

@@ -1,18 +1,19 @@
-// The registry: which functions and aliases are deployed, and every change of that. One change at a time, by one
-// process at a time; state.ini is written before anyone is told, and what another process wrote to it is taken up.
+// The registry: which functions and aliases are deployed, what stands behind a name, and what it takes to deploy,
+// change and remove one. How state.ini is kept is store.ts's affair, what serves meanwhile loads.ts's.
 
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorText, TabPyError } from "../errors.ts";
-import { sweepFolder, withLock } from "../files.ts";
+import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { followAliases, withTarget } from "./aliases.ts";
 import { Archives, type Model, modelIn } from "./archives.ts";
-import { noDocstring } from "./docstring.ts";
 import { type Endpoint, endpointBody } from "./endpoint.ts";
 import {
+  changedEndpoint,
   type EndpointRequest,
+  newEndpoint,
   parseEndpointRequest,
   parseName,
   refusedChange,
@@ -20,16 +21,8 @@ import {
 } from "./endpoint-request.ts";
 import { type LoadModel, Loads } from "./loads.ts";
 import { type Source, Staging } from "./staging.ts";
-import {
-  type Endpoints,
-  endpointsOf,
-  readState,
-  setEndpoint,
-  stateStamp,
-  stateStampLater,
-  statePathOf,
-  writeState,
-} from "./state.ts";
+import type { Endpoints } from "./state.ts";
+import { Store } from "./store.ts";
 
 export interface RegistryOptions {
   readonly statePath: string;
@@ -60,12 +53,9 @@ export class Registry implements Service {
   readonly #options: RegistryOptions;
   readonly #archives: Archives;
   readonly #loads: Loads;
-  #endpoints: Endpoints;
-  #stamp: string | undefined;
+  readonly #store: Store;
   #revision = 0;
   #lookTimer: NodeJS.Timeout | undefined;
-  /** What was said of a state file that can't be read, so that it is said once. */
-  #saidFault = "";
 
   /** Reads the state file. Throws TabPyError `config` with the line that is wrong; the file stays as it is. */
   constructor(options: RegistryOptions) {
@@ -80,8 +70,11 @@ export class Registry implements Service {
       onServing: (model) => this.#removeOthers(model),
       log,
     });
-    this.#stamp = stateStamp(statePath);
-    this.#endpoints = endpointsOf(readState(statePath));
+    this.#store = new Store({
+      statePath,
+      onChange: (endpoints, before, own) => this.#changed(endpoints, before, own),
+      log,
+    });
   }
 
   /** Changes with everything that `resolve` could answer otherwise. */
@@ -91,7 +84,7 @@ export class Registry implements Service {
 
   /** Begins to load every endpoint; resolves at once. */
   async start(): Promise<void> {
-    for (const endpoint of this.#endpoints.values()) {
+    for (const endpoint of this.#store.endpoints.values()) {
       if (endpoint.type !== "alias") this.#loads.loadAtStart(endpoint);
     }
     this.#lookTimer = setInterval(() => this.refresh(), lookMs);
@@ -107,24 +100,28 @@ export class Registry implements Service {
     return this.#loads.loadedAtStart;
   }
 
-  /** Waits for loads that are under way, for `timeoutMs` at most. */
-  settled(timeoutMs: number): Promise<void> {
-    return this.#loads.settled(timeoutMs);
+  /** Waits for loads that are under way, of `name` alone when it is given, for `timeoutMs` at most. */
+  settled(timeoutMs: number, name?: string): Promise<void> {
+    return this.#loads.settled(timeoutMs, name);
   }
 
   /** Every endpoint as GET /endpoints shows it. */
   list(): Readonly<Record<string, Shown>> {
-    return Object.fromEntries([...this.#endpoints].map(([name, endpoint]) => [name, endpointBody(endpoint)]));
+    return Object.fromEntries(
+      [...this.#store.endpoints].map(([name, endpoint]) => [name, endpointBody(endpoint)]),
+    );
   }
 
   /** Every endpoint as GET /status shows it. */
   status(): Readonly<Record<string, Shown>> {
-    return Object.fromEntries([...this.#endpoints.values()].map((one) => [one.name, this.#statusOf(one)]));
+    return Object.fromEntries(
+      [...this.#store.endpoints.values()].map((one) => [one.name, this.#statusOf(one)]),
+    );
   }
 
   /** What a call of `name` runs; aliases are followed. */
   resolve(name: string): Resolution {
-    const endpoint = followAliases(name, this.#endpoints);
+    const endpoint = followAliases(name, this.#store.endpoints);
     if (endpoint === "circle")
       return { kind: "unusable", name, reason: `the alias ${name} leads back to itself` };
     if (endpoint === undefined) return { kind: "unknown" };
@@ -139,26 +136,12 @@ export class Registry implements Service {
     const mayNotExist = (endpoints: Endpoints) => {
       if (endpoints.has(name)) throw new TabPyError("bad-request", `endpoint ${name} already exists.`);
     };
-    mayNotExist(this.#endpoints);
+    mayNotExist(this.#store.endpoints);
     const request = parseEndpointRequest(body);
     const source = request.type === "alias" ? undefined : await this.#sourceOf(request);
     if (request.type === undefined) throw refusedChange("endpoint type must be a string.");
     if (request.type === "model" && source === undefined) throw missingSource(request);
-    const now = nowSeconds();
-    const endpoint: Endpoint = {
-      name,
-      description: request.description ?? "",
-      type: request.type,
-      version: 1,
-      dependencies: request.dependencies ?? [],
-      target: null,
-      creationTime: now,
-      lastModifiedTime: now,
-      schema: request.schema ?? null,
-      isPublic: request.isPublic ?? false,
-      docstring: request.docstring ?? noDocstring,
-      others: {},
-    };
+    const endpoint = newEndpoint(name, request.type, request);
     return this.#deploy(
       source,
       request,
@@ -179,7 +162,7 @@ export class Registry implements Service {
     };
     const request = parseEndpointRequest(body);
     const isNewVersion = wantsNewVersion(body);
-    const before = existing(this.#endpoints);
+    const before = existing(this.#store.endpoints);
     if (request.type !== undefined && request.type !== before.type) {
       throw refusedChange(
         `endpoint ${name} is of the type ${before.type}, which can't become ${request.type}.`,
@@ -192,17 +175,7 @@ export class Registry implements Service {
       source,
       request,
       (endpoints) => {
-        const old = existing(endpoints);
-        const changed: Endpoint = {
-          ...old,
-          description: request.description ?? old.description,
-          version: isNewVersion ? old.version + 1 : old.version,
-          dependencies: request.dependencies ?? old.dependencies,
-          lastModifiedTime: nowSeconds(),
-          schema: request.schema ?? old.schema,
-          isPublic: request.isPublic ?? old.isPublic,
-          docstring: request.docstring ?? old.docstring,
-        };
+        const changed = changedEndpoint(existing(endpoints), request, isNewVersion);
         return withTarget(changed, request, endpoints);
       },
       "updated",
@@ -211,19 +184,17 @@ export class Registry implements Service {
 
   /** Remove an endpoint with its archives. Throws TabPyError `bad-request` while an alias stands for it. */
   async remove(name: string): Promise<void> {
-    await this.#change(async (endpoints, set) => {
+    await this.#store.change(name, (endpoints) => {
       if (!endpoints.has(name)) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
       const users = [...endpoints.values()].filter(
         (one) => one.name !== name && (one.target === name || one.dependencies.includes(name)),
       );
-      if (users.length > 0) {
-        const names = users.map((one) => `'${one.name}'`).join(", ");
-        throw new TabPyError(
-          "bad-request",
-          `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
-        );
-      }
-      set(name, undefined);
+      if (users.length === 0) return undefined;
+      const names = users.map((one) => `'${one.name}'`).join(", ");
+      throw new TabPyError(
+        "bad-request",
+        `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
+      );
     });
     this.#options.audit(`Endpoint ${name} removed`);
     await this.#archives.removeBut(name, []);
@@ -231,22 +202,8 @@ export class Registry implements Service {
   }
 
   /** Take up what another process has written to the state file. */
-  async refresh(): Promise<void> {
-    const { statePath, log } = this.#options;
-    try {
-      const seen = await stateStampLater(statePath);
-      if (seen === this.#stamp || seen === undefined) return;
-      const stamp = stateStamp(statePath); // with what is read next; a change of our own may have come between
-      const endpoints = endpointsOf(readState(statePath));
-      if (stamp === this.#stamp) return;
-      this.#stamp = stamp;
-      this.#saidFault = "";
-      this.#adopt(endpoints);
-    } catch (error) {
-      // What is known goes on serving; the file is looked at again.
-      if (errorText(error) !== this.#saidFault) log.error(errorText(error));
-      this.#saidFault = errorText(error);
-    }
+  refresh(): Promise<void> {
+    return this.#store.refresh();
   }
 
   async #sourceOf({ sourcePath }: EndpointRequest): Promise<Source | undefined> {
@@ -263,7 +220,7 @@ export class Registry implements Service {
     edit: (endpoints: Endpoints) => Endpoint,
     what: "added" | "updated",
   ): Promise<Readonly<Record<string, Shown>>> {
-    const planned = edit(this.#endpoints);
+    const planned = edit(this.#store.endpoints);
     const { name } = planned;
     const prepared =
       source && (await this.#archives.prepare(name, source.folder, source.isUploaded, request.facts));
@@ -271,12 +228,11 @@ export class Registry implements Service {
     let aside: string | undefined;
     let endpoint: Endpoint;
     try {
-      endpoint = await this.#change(async (endpoints, set) => {
+      endpoint = await this.#store.change(name, async (endpoints) => {
         const changed = edit(endpoints);
         if (prepared) aside = await this.#archives.install(name, changed.version, prepared);
-        set(name, changed);
         return changed;
-      }, name);
+      });
     } catch (error) {
       if (prepared) await this.#archives.discard(prepared);
       throw error;
@@ -290,49 +246,28 @@ export class Registry implements Service {
     return { [name]: endpointBody(endpoint) };
   }
 
-  /** One change: on top of what the file holds now, written before it is known here. */
-  async #change<T>(
-    edit: (endpoints: Endpoints, set: (name: string, endpoint: Endpoint | undefined) => void) => Promise<T>,
-    own?: string,
-  ): Promise<T> {
-    const { statePath } = this.#options;
-    return withLock(statePathOf(statePath), async () => {
-      const state = readState(statePath);
-      const endpoints = new Map(endpointsOf(state));
-      const result = await edit(endpoints, (name, endpoint) => {
-        setEndpoint(state, name, endpoint);
-        if (endpoint === undefined) endpoints.delete(name);
-        else endpoints.set(name, endpoint);
-      });
-      await writeState(statePath, state);
-      this.#stamp = stateStamp(statePath);
-      this.#adopt(endpoints, own);
-      return result;
-    });
-  }
-
-  /** `endpoints` hold from now on; what another process deployed is loaded. `own` is what this one deploys itself. */
-  #adopt(endpoints: Endpoints, own?: string): void {
-    const before = this.#endpoints;
-    this.#endpoints = endpoints;
+  /** What the store holds has changed: by this process, which loads `own` itself, or by another one. */
+  #changed(endpoints: Endpoints, before: Endpoints, own: string | undefined): void {
     this.#revision++;
     for (const name of before.keys()) if (!endpoints.has(name)) this.#loads.forget(name);
     for (const [name, endpoint] of endpoints) {
       if (name === own || endpoint.type === "alias") continue;
       const old = before.get(name);
-      const isSame = old?.version === endpoint.version && old.lastModifiedTime === endpoint.lastModifiedTime;
+      const isSame =
+        old?.version === endpoint.version &&
+        old.lastModifiedTime === endpoint.lastModifiedTime &&
+        // Removed and deployed again in the same second, by another process.
+        (own !== undefined || this.#loads.isCurrent(endpoint));
       if (!isSame) this.#loads.loadDeployed(endpoint);
     }
   }
 
   #statusOf(endpoint: Endpoint): Shown {
     const { name, version, type } = endpoint;
-    if (type !== "alias")
+    if (type !== "alias") {
       return this.#loads.status(name) ?? { version, type, status: "LoadInProgress", last_error: null };
-    const resolution = this.resolve(name);
-    if (resolution.kind !== "unknown") return { version, type, status: "LoadSuccessful", last_error: null };
-    const last_error = `Load failed: there is no endpoint ${endpoint.target}`;
-    return { version, type, status: "LoadFailed", last_error };
+    }
+    return { version, type, status: "LoadSuccessful", last_error: null }; // it has nothing to load
   }
 
   #removeOthers({ name, version }: Model): void {
@@ -357,8 +292,4 @@ function missingSource({ sourcePath }: EndpointRequest): TabPyError {
 /** TabPy's words for a function that is deployed and couldn't be loaded. */
 function noQueryObject(name: string): string {
   return `There is no query object associated to the endpoint: ${name}`;
-}
-
-function nowSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

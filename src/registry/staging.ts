@@ -9,6 +9,9 @@ import { pipeline } from "node:stream/promises";
 import { errnoOf, errorText, TabPyError } from "../errors.ts";
 import { sweepFolder, syncFile, syncFolder, temporaryBeside } from "../files.ts";
 import { archiveName } from "./archives.ts";
+import { isEndpointName } from "./endpoint.ts";
+
+const versionPattern = /^[1-9]\d{0,8}$/;
 
 /** A folder to deploy from. */
 export interface Source {
@@ -88,9 +91,15 @@ export class Staging {
    * Take an archive: all of it, or nothing is left of it. An earlier upload for the same name and version goes.
    *
    * @returns the folder to deploy from.
-   * @throws TabPyError `too-large`; `bad-request` when it ends early.
+   * @throws TabPyError `too-large`; `bad-request` for a name or version that is none, and when it ends early.
    */
   async receive(name: string, version: string, bytes: Readable): Promise<string> {
+    if (!isEndpointName(name) || !versionPattern.test(version)) {
+      throw new TabPyError(
+        "bad-request",
+        `Cannot upload to "${name}/${version}": expected endpoint name and version`,
+      );
+    }
     const folder = this.folderOf(name, version);
     await mkdir(folder, { recursive: true });
     const temporary = temporaryBeside(join(folder, archiveName));

@@ -107,11 +107,10 @@ def _facts(folder):
 
 
 def _words(facts):
-    python, cloudpickle = facts.get("python"), facts.get("cloudpickle")
-    return "%s and %s" % (
-        "Python %s" % python if python else "an unknown Python",
-        "cloudpickle %s" % cloudpickle if cloudpickle else "an unknown cloudpickle" if python is None
-        else "no cloudpickle")
+    if not facts:
+        return "an unknown Python and cloudpickle"
+    return "Python %s and cloudpickle %s" % (
+        facts.get("python") or "of an unknown version", facts.get("cloudpickle") or "of an unknown version")
 
 
 def _minor(version):
