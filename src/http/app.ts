@@ -2,9 +2,11 @@
 
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
+import { clientWheelName } from "../python/client-wheel.ts";
 import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
+import { clientFolder, clientPage, clientWheel } from "./client-wheel.ts";
 import {
   addEndpoint,
   getEndpoint,
@@ -71,6 +73,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     PUT: updateEndpoint(options, readBody),
     DELETE: removeEndpoint(options),
   });
+  route("/tabpy_tools", { GET: clientFolder });
+  route("/tabpy_tools/", { GET: clientPage });
+  route(`/tabpy_tools/${clientWheelName}`, { GET: clientWheel });
   route("/status", { GET: status(options) });
   route("/configurations/endpoint_upload_destination", { GET: uploadDestination(options) });
   if (options.staticPath === undefined) {
