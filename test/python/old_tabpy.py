@@ -27,6 +27,8 @@ class OldTabPy:
         What it was asked: (method, path, headers, body as bytes).
     loading : int
         How many times /status says LoadInProgress before the truth.
+    behind : int
+        How many times /status still shows the version before, which is loaded.
     failure : str or None
         The `last_error` of what is deployed from now on.
     answers_early : bool
@@ -41,6 +43,7 @@ class OldTabPy:
         self.endpoints = {}
         self.objects = {}
         self.loading = 0
+        self.behind = 0
         self.failure = None
         self.answers_early = False
         self._failed = {}
@@ -122,10 +125,12 @@ class OldTabPy:
     def _status(self, headers):
         state = "LoadInProgress" if self.loading > 0 and not self.waits else "LoadSuccessful"
         self.loading -= 1
+        self.behind -= 1
         status = {}
         for name, endpoint in self.endpoints.items():
             failed = self._failed[name]
-            status[name] = {"version": endpoint["version"], "type": endpoint["type"],
+            version = endpoint["version"] - 1 if self.behind >= 0 else endpoint["version"]
+            status[name] = {"version": version, "type": endpoint["type"],
                             "status": "LoadFailed" if failed else state, "last_error": failed}
         applied = {"Preference-Applied": "wait"} if self.waits and "Prefer" in headers else {}
         return 200, applied, status

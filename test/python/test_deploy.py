@@ -137,6 +137,15 @@ class DeployTest(unittest.TestCase):
         self.client.deploy("add", add)
         self.assertEqual(self.tabpy.asked().count("GET /status"), 5)
 
+    def test_deploy_waits_for_its_own_version_not_for_the_one_before(self):
+        for self.tabpy.waits in (True, False):
+            with self.subTest(waits=self.tabpy.waits):
+                self.client.deploy("add", add, override=True)
+                self.tabpy.requests.clear()
+                self.tabpy.behind = 3
+                self.client.deploy("add", add, override=True)
+                self.assertEqual(self.tabpy.asked().count("GET /status"), 4)
+
     def test_deploy_waits_no_longer_than_load_timeout(self):
         self.tabpy.takes_uploads = self.tabpy.waits = False
         self.tabpy.loading = 1 << 60
