@@ -20,8 +20,8 @@
 // A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
 // processes of a machine share: it begins before that instant and after the answer of the call before it was
 // written, or never. So the server knows, without asking, when it may give the call to another worker.
-// A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it. The
-// result of a query carries `etag`.
+// A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
+// left running. No call begins after it. The result of a query carries `etag`.
 
 import type { Header } from "./messages.ts";
 

@@ -87,6 +87,8 @@ export interface ResolveHeader {
 export interface ReplyHeader {
   readonly id: number;
   readonly kind: "result" | "raised" | "rejected" | "returned";
+  /** Microseconds from the call's begin to its answer, in the worker. */
+  readonly took: number;
   /** What the call left running; such a worker is not used again. */
   readonly leftovers?: "processes" | "threads";
   /** A quoted hash of a query's response. */

@@ -111,7 +111,7 @@ export class Pool implements Service {
     new Promise((resolve, reject) => {
       const job = { call, resolve };
       if (call.signal.aborted) return resolve({ kind: "cancelled" });
-      const worker = this.#takeIdle(call);
+      const worker = this.#quickWorker(call) ?? this.#takeIdle(call);
       if (worker !== undefined) {
         worker.take(job);
         return;
@@ -125,6 +125,16 @@ export class Pool implements Service {
       }
       this.#enqueue(job, reject);
     });
+
+  /** A worker that is busy for so short a time that to wait for it takes less than to wake another one. */
+  #quickWorker(call: Call): Worker | undefined {
+    if (this.#queue.size > 0 || this.#returned.length > 0) return undefined;
+    const limit = this.#options.workerMaxRequests;
+    for (const worker of this.#workers) {
+      if (worker.isQuickFor(call) && (limit === 0 || worker.callCount < limit)) return worker;
+    }
+    return undefined;
+  }
 
   /** An idle worker, one that has loaded the function that the call is for if there is one. */
   #takeIdle({ what }: Call): Worker | undefined {

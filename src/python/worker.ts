@@ -118,6 +118,13 @@ export class Worker {
     return this.#sent.canTake(call);
   }
 
+  /** Whether the call that runs will most likely be done at once, and `call` could follow it. */
+  isQuickFor(call: Call): boolean {
+    if (!this.#sent.isQuick || !this.#sent.canTake(call)) return false;
+    const { what } = call;
+    return what.kind !== "query" || what.model === undefined || this.hasModel(what.model);
+  }
+
   /** Resolves when the process and all that it started is gone. */
   get ended(): Promise<unknown> {
     return this.#process.ended;
@@ -267,7 +274,7 @@ export class Worker {
     const sent = this.#sent.head;
     // What was withdrawn is returned later; nobody waits for it any more.
     if (sent === undefined || header.id !== sent.number) return;
-    this.#sent.shift(header.kind !== "returned");
+    this.#sent.shift(header.kind === "returned" ? undefined : header.took / 1000);
     this.#answered++;
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {

@@ -20,8 +20,8 @@
 # A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
 # processes of a machine share: it begins before that instant and after the answer of the call before it was
 # written, or never. So the server knows, without asking, when it may give the call to another worker.
-# A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it. The
-# result of a query carries `etag`.
+# A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
+# left running. No call begins after it. The result of a query carries `etag`.
 
 import _thread
 import collections
@@ -93,12 +93,12 @@ class FrameWriter:
     def __init__(self, fd):
         self._fd = fd
 
-    def write_reply(self, number, kind, body, more):
+    def write_reply(self, number, kind, body, took, more):
         """Answer call `number`; `more` are further members of the header. Raises OSError when the server is gone."""
         if not more:  # not worth the JSON encoder
-            self._write_frame(b'{"id":%d,"kind":"%b"}' % (number, kind), body)
+            self._write_frame(b'{"id":%d,"kind":"%b","took":%d}' % (number, kind, took), body)
         else:
-            self.write({"id": number, "kind": kind.decode(), **more}, body)
+            self.write({"id": number, "kind": kind.decode(), "took": took, **more}, body)
 
     def write(self, header, body=b""):
         """Write one frame whole. Raises OSError when the server is gone."""
@@ -140,10 +140,10 @@ class Channel:
     def write(self, header):
         self._writer.write(header)
 
-    def reply(self, number, kind, body, more=None):
-        """Answer call `number`. Raises OSError when the server is gone."""
+    def reply(self, number, kind, body=b"", took=0, more=None):
+        """Answer call `number`, which took so many microseconds. Raises OSError when the server is gone."""
         with self._lock:
-            self._writer.write_reply(number, kind, body, more)
+            self._writer.write_reply(number, kind, body, took, more)
 
     def ask(self, number, kind, text):
         """Ask something in call `number` and wait for the answer, a dict.

@@ -88,8 +88,9 @@ class Worker:
             frame = None
             number = self._number = header["id"]
             if "notAfter" in header and time.monotonic_ns() > header["notAfter"] * 1000:
-                self._channel.reply(number, b"returned", b"")
+                self._channel.reply(number, b"returned")
                 continue
+            began = time.monotonic_ns()
             self._output.start_call(number)
             try:
                 kind, answer, more = run[header["kind"]](header, body)
@@ -102,7 +103,8 @@ class Worker:
             leftovers = self._surroundings.restore()
             if leftovers:
                 more = {**more, "leftovers": leftovers}
-            self._channel.reply(number, kind, answer, more)
+            took = (time.monotonic_ns() - began) // 1000
+            self._channel.reply(number, kind, answer, took, more)
             answer = None
             if leftovers:
                 self._channel.wait_for_end()
