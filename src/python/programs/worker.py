@@ -19,6 +19,7 @@ from _tabpy_worker.output import ScriptOutput
 from _tabpy_worker.tabpy_object import Endpoints, TabPy
 
 OOM_SCORE = b"500"
+LARGE_BODY_BYTES = 1024 * 1024
 
 
 def main(start):
@@ -72,6 +73,7 @@ class Worker:
         self._scripts = scripts.ScriptCache()
         self._models = models.ModelCache(start.get("models", 1))
         self._number = 0
+        self._used = None  # what a large call used: freed when its answer is on its way
         self._endpoints = Endpoints(self._ask_endpoint)
         self._tabpy = TabPy(self._endpoints, self._models, self._orjson)
         self._surroundings = Surroundings()
@@ -105,7 +107,7 @@ class Worker:
                 more = {**more, "leftovers": leftovers}
             took = (time.monotonic_ns() - began) // 1000
             self._channel.reply(number, kind, answer, took, more)
-            answer = None
+            answer = self._used = None
             if leftovers:
                 self._channel.wait_for_end()
                 return
@@ -114,9 +116,12 @@ class Worker:
         script = None
         try:
             self._endpoints.start_call(header.get("revision"))
+            is_large = len(body) > LARGE_BODY_BYTES
             script, arguments = evaluation.parse_evaluate(body, self._scripts, self._orjson)
             body = None
             value = script.bind()(self._tabpy, *arguments)
+            if is_large:
+                self._used = arguments, value
             arguments = None
             return b"result", _checked(results.encode(value, self._orjson)), {}
         except evaluation.Rejected:
