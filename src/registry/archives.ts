@@ -4,9 +4,16 @@
 
 import { type Stats, statSync } from "node:fs";
 import { cp, lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { errnoOf, TabPyError } from "../errors.ts";
-import { sweepFolder, syncFile, syncFolder, temporaryBeside, writeDurably } from "../files.ts";
+import {
+  sweepFolder,
+  syncFile,
+  syncFolder,
+  temporaryBeside,
+  temporaryPrefix,
+  writeDurably,
+} from "../files.ts";
 import { isEndpointName } from "./endpoint.ts";
 
 export const archiveName = "pickle_archive";
@@ -46,14 +53,18 @@ export class Archives {
     this.#tabpyFolder = join(statePath, "query_objects");
   }
 
-  /** Copy, or move, `source` beside its place: the slow part, which nobody waits for. */
+  /**
+   * Copy `source`, or move the archive out of it, beside its place: the slow part, which nobody waits for. What others
+   * upload into `source` meanwhile stays there.
+   */
   async prepare(name: string, source: string, isMoved: boolean, facts: DeploymentFacts): Promise<Prepared> {
-    const home = join(this.#folder, name);
-    await mkdir(home, { recursive: true });
-    const folder = temporaryBeside(join(home, "x"));
+    const folder = temporaryBeside(join(this.#folder, name, "x"));
     try {
-      if (!isMoved || !(await tryRename(source, folder))) {
-        await cp(source, folder, { recursive: true, filter: refuseLinks });
+      await mkdir(folder, { recursive: true });
+      if (isMoved && (await tryRename(join(source, archiveName), join(folder, archiveName)))) {
+        await rmdir(source).catch(() => {}); // something else is in it
+      } else {
+        await cp(source, folder, { recursive: true, filter: isCopied });
         await syncFiles(folder);
       }
       if (facts.python !== undefined || facts.cloudpickle !== undefined) {
@@ -199,8 +210,9 @@ async function tryRename(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** A link may lead anywhere, now or later. */
-async function refuseLinks(path: string): Promise<boolean> {
+/** Refuses links, which may lead anywhere, now or later. */
+async function isCopied(path: string): Promise<boolean> {
+  if (basename(path).startsWith(temporaryPrefix)) return false;
   const found = await lstat(path);
   if (found.isFile() || found.isDirectory()) return true;
   throw new TabPyError("bad-request", `src_path must hold files and folders only, got a link "${path}"`);
