@@ -34,7 +34,11 @@ class NotLoaded(Exception):
 
 
 class ModelCache:
-    """Query objects by archive; the least recently used leave first."""
+    """Query objects by archive; the least recently used leave first.
+
+    Threads of a script may ask at one time: each step is one of the dict's own, and what is gone by then is passed
+    over. No lock is held while an archive loads, which a process forked meanwhile would wait for in vain.
+    """
 
     def __init__(self, size):
         self._size = size
@@ -45,12 +49,16 @@ class ModelCache:
         key = (model["name"], model["version"], model["key"])
         found = self._objects.get(key)
         if found is not None:
-            self._objects.move_to_end(key)
+            try:
+                self._objects.move_to_end(key)
+            except KeyError:
+                pass
             return found
         found = load(model)
         # Nobody asks for an older archive of this name any more.
-        for other in [other for other in self._objects if other[0] == model["name"]]:
-            del self._objects[other]
+        for other in list(self._objects):
+            if other[0] == model["name"]:
+                self._objects.pop(other, None)
         self._objects[key] = found
         while len(self._objects) > self._size:
             self._objects.popitem(last=False)
@@ -98,12 +106,15 @@ def _explain(error, folder):
 
 
 def _facts(folder):
+    """What deployment.json says; whoever put it there may have put anything there."""
     try:
         with open(os.path.join(folder, FACTS_NAME), encoding="utf-8") as file:
             facts = json.load(file)
-        return {name: facts[name][:MAX_FACT_CHARACTERS] for name in ("python", "cloudpickle") if name in facts}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    if type(facts) is not dict:
+        return {}
+    return {name: facts[name][:MAX_FACT_CHARACTERS] for name in ("python", "cloudpickle") if type(facts.get(name)) is str}
 
 
 def _words(facts):
