@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import textwrap
+import uuid
 
 from tabpy.tabpy_tools.custom_query_object import CustomQueryObject
 
@@ -55,4 +56,4 @@ class Folder:
         if facts is not None:
             with open(os.path.join(folder, "deployment.json"), "wb") as file:
                 file.write(facts if type(facts) is bytes else json.dumps(facts).encode("ascii"))
-        return {"name": name, "version": version, "archive": path, "key": "key %d" % self._count}
+        return {"name": name, "version": version, "archive": path, "key": str(uuid.uuid4())}

@@ -144,13 +144,13 @@ class VersionTest(ModelTest):
 
 class ModelCacheTest(ModelTest):
     def test_loads_an_archive_once(self):
-        cache, model = models.ModelCache(2), self.constant(1)
+        cache, model = models.ModelCache(2, models.load), self.constant(1)
         found = cache.get(model)
         os.remove(model["archive"])
         self.assertIs(cache.get(dict(model)), found)
 
     def test_keeps_no_more_than_its_size_and_those_that_were_used_last(self):
-        cache = models.ModelCache(2)
+        cache = models.ModelCache(2, models.load)
         first, second, third = (self.constant(name, name) for name in "abc")
         kept = cache.get(first)
         dropped = cache.get(second)
@@ -160,13 +160,13 @@ class ModelCacheTest(ModelTest):
         self.assertIsNot(cache.get(second), dropped)
 
     def test_loads_another_archive_of_the_same_name(self):
-        cache = models.ModelCache(3)
+        cache = models.ModelCache(3, models.load)
         old, new, version = self.constant(1), self.constant(2), self.constant(3, version=2)
         for model, value in ((old, 1), (new, 2), (version, 3)):
             self.assertEqual(cache.get(model).query(), value)
 
     def test_drops_what_it_kept_of_a_name_when_it_loads_another_archive(self):
-        cache = models.ModelCache(3)
+        cache = models.ModelCache(3, models.load)
         other = self.constant(0, "other")
         kept, old = cache.get(other), cache.get(self.constant(1))
         first = self.constant(2)
@@ -177,14 +177,14 @@ class ModelCacheTest(ModelTest):
         self.assertEqual(len(cache._objects), 2)
 
     def test_keeps_the_old_archive_when_the_new_one_does_not_load(self):
-        cache, old = models.ModelCache(1), self.constant(1)
+        cache, old = models.ModelCache(1, models.load), self.constant(1)
         kept = cache.get(old)
         with self.assertRaises(models.NotLoaded):
             cache.get(self.folder.model(b""))
         self.assertIs(cache.get(old), kept)
 
     def test_takes_calls_from_threads(self):
-        cache = models.ModelCache(2)
+        cache = models.ModelCache(2, models.load)
         described = [self.constant(at, "f%d" % (at % 3)) for at in range(6)]
         failures = []
 
@@ -209,7 +209,3 @@ class ModelCacheTest(ModelTest):
             sys.setswitchinterval(switching)
         self.assertEqual(failures, [])
         self.assertLessEqual(len(cache._objects), 2)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -37,11 +37,13 @@ class ModelCache:
     """Query objects by archive; the least recently used leave first.
 
     Threads of a script may ask at one time: each step is one of the dict's own, and what is gone by then is passed
-    over. No lock is held while an archive loads, which a process forked meanwhile would wait for in vain.
+    over. No lock is held while an archive loads, which a process forked meanwhile would wait for in vain. `load`
+    is the function of that name, or calls it.
     """
 
-    def __init__(self, size):
+    def __init__(self, size, load):
         self._size = size
+        self._load = load
         self._objects = OrderedDict()
 
     def get(self, model):
@@ -54,7 +56,7 @@ class ModelCache:
             except KeyError:
                 pass
             return found
-        found = load(model)
+        found = self._load(model)
         # Nobody asks for an older archive of this name any more.
         for other in list(self._objects):
             if other[0] == model["name"]:
@@ -68,6 +70,7 @@ class ModelCache:
 def load(model):
     """Read an archive. Raises NotLoaded, whatever the pickle raises."""
     archive = model["archive"]
+    recursion_limit = sys.getrecursionlimit()
     try:
         with open(archive, "rb") as file:
             found = pickle.load(file)
@@ -77,6 +80,7 @@ def load(model):
     except NotLoaded:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a hostile pickle too
+        sys.setrecursionlimit(recursion_limit)  # a low one would stop the explanation
         raise NotLoaded(_explain(error, os.path.dirname(archive))) from error
 
 
@@ -84,7 +88,7 @@ def version_difference(folder):
     """Which Python and cloudpickle made the archive in `folder` and which are here; None when they are the same."""
     made, here = _facts(folder), {"python": platform.python_version(), "cloudpickle": _cloudpickle_version()}
     is_same = all(_minor(made.get(name)) == _minor(here[name]) for name in here)
-    if made and is_same:
+    if is_same:
         return None
     return "deployed with %s, loaded with %s" % (_words(made), _words(here))
 
@@ -114,7 +118,8 @@ def _facts(folder):
         return {}
     if type(facts) is not dict:
         return {}
-    return {name: facts[name][:MAX_FACT_CHARACTERS] for name in ("python", "cloudpickle") if type(facts.get(name)) is str}
+    names = [name for name in ("python", "cloudpickle") if type(facts.get(name)) is str]
+    return {name: facts[name][:MAX_FACT_CHARACTERS] for name in names}
 
 
 def _words(facts):
