@@ -63,9 +63,9 @@ export async function sweepFolder(folder: string): Promise<void> {
   }
 }
 
-/** Make what was written to a file durable. */
+/** Make what was written to a file durable, also where it may only be read. Windows wants it open for writing. */
 export async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r+");
+  const file = await open(path, process.platform === "win32" ? "r+" : "r");
   try {
     await file.sync();
   } finally {

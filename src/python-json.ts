@@ -3,6 +3,8 @@
 // written: Python's integers have no size and its 1.0 is no 1, where JavaScript has one kind of number.
 
 const notAscii = /[\u007f-\uffff]/g;
+/** Strings, to pass over them, and what Python's json writes and reads for numbers that JSON has not. */
+const notFinite = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
 
 /** ES2026, in bun and in Node from 22 on; not yet in TypeScript's library. */
 interface ExactJson {
@@ -28,9 +30,19 @@ export function pythonJson(value: unknown): string {
 
 /**
  * The value of a JSON text whose numbers `pythonJson` writes as they stand in it. They are no JavaScript numbers:
- * see `numberOf`. Throws SyntaxError.
+ * see `numberOf`. NaN and infinities, which TabPy and its client write, are null. Throws SyntaxError.
  */
 export function parseExactJson(json: string): unknown {
+  try {
+    return parse(json);
+  } catch (error) {
+    const finite = json.replace(notFinite, (found) => (found.startsWith('"') ? found : "null"));
+    if (finite === json) throw error;
+    return parse(finite);
+  }
+}
+
+function parse(json: string): unknown {
   return exact.parse(json, (_, value, { source }) =>
     typeof value === "number" && source !== undefined ? exact.rawJSON(source) : value,
   );

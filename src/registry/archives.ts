@@ -2,17 +2,26 @@
 // it. Installing one whole or not at all, finding one, removing old ones. What a client uploads lies in the staging
 // folder (staging.ts); which versions there should be is registry.ts's affair.
 
-import { statSync } from "node:fs";
-import { cp, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type Stats, statSync } from "node:fs";
+import { cp, lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { errnoOf, TabPyError } from "../errors.ts";
-import { sweepFolder, syncFile, syncFolder, temporaryBeside, writeDurably } from "../files.ts";
+import {
+  sweepFolder,
+  syncFile,
+  syncFolder,
+  temporaryBeside,
+  temporaryPrefix,
+  writeDurably,
+} from "../files.ts";
+import { isEndpointName } from "./endpoint.ts";
 
 export const archiveName = "pickle_archive";
 /** What is known of a deployment's Python, for messages when it doesn't load; read by programs/models.py. */
 export const factsName = "deployment.json";
 /** Begins the name of the folder that a new archive of the same version has replaced. */
 const asidePrefix = "replaced-";
+
 /** One archive, as the workers are told of it. */
 export interface Model {
   readonly name: string;
@@ -44,14 +53,18 @@ export class Archives {
     this.#tabpyFolder = join(statePath, "query_objects");
   }
 
-  /** Copy, or move, `source` beside its place: the slow part, which nobody waits for. */
+  /**
+   * Copy `source`, or move the archive out of it, beside its place: the slow part, which nobody waits for. What others
+   * upload into `source` meanwhile stays there.
+   */
   async prepare(name: string, source: string, isMoved: boolean, facts: DeploymentFacts): Promise<Prepared> {
-    const home = join(this.#folder, name);
-    await mkdir(home, { recursive: true });
-    const folder = temporaryBeside(join(home, "x"));
+    const folder = temporaryBeside(join(this.#folder, name, "x"));
     try {
-      if (!isMoved || !(await tryRename(source, folder))) {
-        await cp(source, folder, { recursive: true, filter: refuseLinks });
+      await mkdir(folder, { recursive: true });
+      if (isMoved && (await tryRename(join(source, archiveName), join(folder, archiveName)))) {
+        await rmdir(source).catch(() => {}); // something else is in it
+      } else {
+        await cp(source, folder, { recursive: true, filter: isCopied });
         await syncFiles(folder);
       }
       if (facts.python !== undefined || facts.cloudpickle !== undefined) {
@@ -69,70 +82,117 @@ export class Archives {
     await rm(prepared.folder, { recursive: true, force: true });
   }
 
-  /** Put a prepared copy in its place, durably. What was there is moved aside, and its new folder returned. */
-  async install(name: string, version: number, prepared: Prepared): Promise<string | undefined> {
+  /**
+   * Put a prepared copy in its place, durably. What was there is moved aside, unless what serves lies there already,
+   * moved by a deployment that failed to load.
+   *
+   * @returns the archive that was moved aside.
+   */
+  async install(
+    name: string,
+    version: number,
+    prepared: Prepared,
+    serving: Model | undefined,
+  ): Promise<Model | undefined> {
     const home = join(this.#folder, name);
     const place = join(home, String(version));
     const aside = join(home, asidePrefix + version);
-    await rm(aside, { recursive: true, force: true });
-    const isReplaced = await tryRename(place, aside);
+    const isKept = serving?.archive === join(aside, archiveName);
+    await rm(isKept ? place : aside, { recursive: true, force: true });
+    const isMoved = !isKept && (await tryRename(place, aside));
     await rename(prepared.folder, place);
     await syncFolder(home);
-    return isReplaced ? aside : undefined;
+    return isMoved ? modelIn(aside, name, version) : undefined;
   }
 
   /** The archive of a version; undefined when there is none. Looks at once: what it finds must be known at once. */
   find(name: string, version: number): Model | undefined {
-    const folders = [
-      join(this.#folder, name, String(version)),
-      join(this.#folder, name, asidePrefix + version), // the server was killed in the middle of `install`
-      join(this.#tabpyFolder, name, String(version)),
-    ];
-    for (const folder of folders) {
-      const model = modelIn(folder, name, version);
-      if (model !== undefined) return model;
-    }
-    return undefined;
+    return this.#all(name, version)[0];
   }
 
-  /** Versions below `version` that are still there, the newest first. */
-  async earlierVersions(name: string, version: number): Promise<number[]> {
-    const entries = [
-      ...(await namesIn(join(this.#folder, name))),
-      ...(await namesIn(join(this.#tabpyFolder, name))),
-    ];
-    const numbers = entries.filter((entry) => /^\d+$/.test(entry)).map(Number);
-    return [...new Set(numbers.filter((number) => number < version))].sort((a, b) => b - a);
+  /** Whether an archive that was found is still there. */
+  isThere({ name, version, archive, key }: Model): boolean {
+    return modelIn(dirname(archive), name, version)?.key === key;
   }
 
-  /** Remove every version of `name` but those in `kept`, and what was moved aside. */
-  async removeBut(name: string, kept: readonly number[]): Promise<void> {
-    for (const folder of new Set([this.#folder, this.#tabpyFolder])) {
-      const home = join(folder, name);
-      const names = (await namesIn(home)).filter((entry) => /^\d+$/.test(entry));
-      for (const entry of names.filter((number) => !kept.includes(Number(number)))) {
+  /** What else may serve when `find(name, version)` doesn't load, the newest first. */
+  async others(name: string, version: number): Promise<Model[]> {
+    const earlier = (await this.#versions(name)).filter((one) => one < version).sort((a, b) => b - a);
+    return [...this.#all(name, version).slice(1), ...earlier.flatMap((one) => this.#all(name, one))];
+  }
+
+  /** Whether `removeOlder` has anything to do. */
+  async hasOlder(name: string, version: number): Promise<boolean> {
+    for (const home of this.#homes(name)) if (olderIn(await namesIn(home), version).length > 0) return true;
+    return false;
+  }
+
+  /** Remove all versions below `version`, and what was moved aside. */
+  async removeOlder(name: string, version: number): Promise<void> {
+    for (const home of this.#homes(name)) {
+      for (const entry of olderIn(await namesIn(home), version)) {
         await rm(join(home, entry), { recursive: true, force: true });
       }
-      for (const version of kept) {
-        const isInPlace = (await namesIn(home)).includes(String(version));
-        if (isInPlace) await rm(join(home, asidePrefix + version), { recursive: true, force: true });
-      }
-      if (kept.length === 0) await rm(home, { recursive: true, force: true });
     }
+  }
+
+  /** Remove all versions. What is being prepared under the same name stays. */
+  async removeAll(name: string): Promise<void> {
+    await this.removeOlder(name, Number.POSITIVE_INFINITY);
+    for (const home of this.#homes(name)) await rmdir(home).catch(() => {}); // it isn't there, or isn't empty
   }
 
   /** Remove what servers that were killed have left half done. */
   async sweep(): Promise<void> {
     for (const name of await namesIn(this.#folder)) await sweepFolder(join(this.#folder, name));
   }
+
+  /** The folders with versions of `name`; none for what is no name, and might lead elsewhere. */
+  #homes(name: string): string[] {
+    if (!isEndpointName(name)) return [];
+    return [...new Set([this.#folder, this.#tabpyFolder])].map((folder) => join(folder, name));
+  }
+
+  /** The archives of a version, the one to use first. */
+  #all(name: string, version: number): Model[] {
+    const folders = this.#homes(name).flatMap((home) => [
+      join(home, String(version)),
+      join(home, asidePrefix + version), // what served before, or a server was killed in the middle of `install`
+    ]);
+    return folders.map((folder) => modelIn(folder, name, version)).filter((model) => model !== undefined);
+  }
+
+  async #versions(name: string): Promise<number[]> {
+    const entries = (await Promise.all(this.#homes(name).map(namesIn))).flat();
+    return [...new Set(entries.map(versionOf).filter((version) => version !== undefined))];
+  }
 }
 
-/** The archive in a version's folder, undefined when it isn't there. */
-export function modelIn(folder: string, name: string, version: number): Model | undefined {
+/** The archive in a version's folder, undefined when it isn't there or can't be looked at. */
+function modelIn(folder: string, name: string, version: number): Model | undefined {
   const archive = join(folder, archiveName);
-  const found = statSync(archive, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
+  let found: Stats;
+  try {
+    found = statSync(archive);
+  } catch {
+    return undefined;
+  }
   return { name, version, archive, key: `${found.ino}-${found.size}-${Math.trunc(found.mtimeMs)}` };
+}
+
+/** The version that a folder holds or held, undefined for another folder. */
+function versionOf(entry: string): number | undefined {
+  const digits = /^(?:replaced-)?(\d+)$/.exec(entry)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Of the folders of a function those that nobody needs once `version` serves. */
+function olderIn(entries: readonly string[], version: number): string[] {
+  return entries.filter((entry) => {
+    const found = versionOf(entry);
+    if (found === undefined || found > version) return false;
+    return found < version || (entry !== String(version) && entries.includes(String(version)));
+  });
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -150,8 +210,9 @@ async function tryRename(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** A link may lead anywhere, now or later. */
-async function refuseLinks(path: string): Promise<boolean> {
+/** Refuses links, which may lead anywhere, now or later. */
+async function isCopied(path: string): Promise<boolean> {
+  if (basename(path).startsWith(temporaryPrefix)) return false;
   const found = await lstat(path);
   if (found.isFile() || found.isDirectory()) return true;
   throw new TabPyError("bad-request", `src_path must hold files and folders only, got a link "${path}"`);

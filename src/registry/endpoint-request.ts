@@ -21,6 +21,8 @@ export interface EndpointRequest {
 
 type Body = Readonly<Record<string, unknown>>;
 
+/** Python's json, which is to read the state file too, gives up at about 1000 levels. */
+const maxSchemaDepth = 500;
 /** Longer texts of versions are none. */
 const maxFactChars = 64;
 
@@ -49,6 +51,8 @@ export function parseEndpointRequest(body: unknown): EndpointRequest {
   if (type !== undefined && type !== "model" && type !== "alias") {
     throw refusedChange(`endpoint type must be model or alias, got ${type}.`);
   }
+  const schema = given(body, "schema");
+  if (isDeeper(schema, maxSchemaDepth)) throw refusedChange("schema is nested too deeply.");
   const isPublic = given(body, "is_public");
   if (isPublic !== undefined && typeof isPublic !== "boolean")
     throw refusedChange("is_public must be true or false.");
@@ -61,7 +65,7 @@ export function parseEndpointRequest(body: unknown): EndpointRequest {
     docstring: text(body, "docstring"),
     dependencies,
     target: text(body, "target"),
-    schema: given(body, "schema"),
+    schema,
     isPublic,
     sourcePath,
     facts: { ...fact(body, "python"), ...fact(body, "cloudpickle") },
@@ -125,6 +129,11 @@ function fact(body: Body, name: "python" | "cloudpickle"): DeploymentFacts {
 
 function isObject(value: unknown): value is Body {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1));
 }
 
 function isNames(value: unknown): value is readonly string[] {

@@ -3,7 +3,7 @@
 
 import type { Logger } from "../logging/logger.ts";
 import type { Archives, Model } from "./archives.ts";
-import { type Endpoint, isEndpointName } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 export type LoadStatus = "LoadInProgress" | "LoadSuccessful" | "LoadFailed";
 
@@ -53,7 +53,7 @@ export class Loads {
   /** Whether what is loaded, or being loaded, is the archive that is in its place now. */
   isCurrent({ name, version }: Endpoint): boolean {
     const entry = this.#entries.get(name);
-    return entry !== undefined && this.#options.archives.find(name, version)?.key === entry.key;
+    return entry?.version === version && this.#options.archives.find(name, version)?.key === entry.key;
   }
 
   /** As GET /status shows it, undefined for what was never loaded. */
@@ -112,13 +112,15 @@ export class Loads {
 
   #enter(endpoint: Endpoint, before: Model | undefined): [Entry, Model | undefined] {
     const { name, version, type } = endpoint;
-    const model = isEndpointName(name) ? this.#options.archives.find(name, version) : undefined;
+    const { archives } = this.#options;
+    const model = archives.find(name, version);
     const entry: Entry = {
       version,
       type,
       status: "LoadInProgress",
       lastError: null,
-      serving: before ?? model,
+      // Another server on the same folder may have loaded the new version already, and removed the old one.
+      serving: before !== undefined && archives.isThere(before) ? before : model,
       key: model?.key,
     };
     this.#entries.set(name, entry);
@@ -140,6 +142,7 @@ export class Loads {
   ): Promise<void> {
     const { name, version, type } = endpoint;
     const { log, load, onServing } = this.#options;
+    if (this.#entries.get(name) !== entry) return; // removed, or deployed anew, while the start loaded others
     log.info(`Load endpoint: ${name}, version: ${version}, type: ${type}`);
     const error = await this.#tryLoad(endpoint, model, load, process);
     if (this.#entries.get(name) !== entry) return; // removed, or deployed anew meanwhile
@@ -171,15 +174,15 @@ export class Loads {
 
   /** The server was stopped while a new version that doesn't load stood beside one that did. */
   async #serveEarlier({ name, version, type }: Endpoint, entry: Entry): Promise<void> {
-    if (type !== "model" || !isEndpointName(name)) return;
+    if (type !== "model") return;
     const { archives, load, log } = this.#options;
-    for (const earlier of await archives.earlierVersions(name, version)) {
-      const model = archives.find(name, earlier);
-      if (model === undefined || (await load(model, "shared")) !== undefined) continue;
+    for (const model of await archives.others(name, version)) {
+      if ((await load(model, "shared")) !== undefined) continue;
       if (this.#entries.get(name) !== entry) return;
       entry.serving = model;
       this.#options.onChange();
-      log.warning(`Version ${earlier} of endpoint ${name} serves, as version ${version} doesn't load`);
+      const earlier = model.version === version ? "What was" : `Version ${model.version}`;
+      log.warning(`${earlier} deployed before as endpoint ${name} serves: version ${version} doesn't load`);
       return;
     }
   }

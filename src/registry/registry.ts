@@ -1,14 +1,12 @@
 // The registry: which functions and aliases are deployed, what stands behind a name, and what it takes to deploy,
 // change and remove one. How state.ini is kept is store.ts's affair, what serves meanwhile loads.ts's.
 
-import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { errorText, TabPyError } from "../errors.ts";
 import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { followAliases, withTarget } from "./aliases.ts";
-import { Archives, type Model, modelIn } from "./archives.ts";
+import { Archives, type Model } from "./archives.ts";
 import { type Endpoint, endpointBody } from "./endpoint.ts";
 import {
   changedEndpoint,
@@ -67,7 +65,7 @@ export class Registry implements Service {
       archives: this.#archives,
       load,
       onChange: () => this.#revision++,
-      onServing: (model) => this.#removeOthers(model),
+      onServing: (model) => this.#removeOlder(model),
       log,
     });
     this.#store = new Store({
@@ -184,7 +182,7 @@ export class Registry implements Service {
 
   /** Remove an endpoint with its archives. Throws TabPyError `bad-request` while an alias stands for it. */
   async remove(name: string): Promise<void> {
-    await this.#store.change(name, (endpoints) => {
+    const edit = (endpoints: Endpoints) => {
       if (!endpoints.has(name)) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
       const users = [...endpoints.values()].filter(
         (one) => one.name !== name && (one.target === name || one.dependencies.includes(name)),
@@ -195,10 +193,10 @@ export class Registry implements Service {
         "bad-request",
         `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
       );
-    });
+    };
+    await this.#store.change(name, edit, () => this.#cleanUp(name, () => this.#archives.removeAll(name)));
     this.#options.audit(`Endpoint ${name} removed`);
-    await this.#archives.removeBut(name, []);
-    await rm(dirname(this.staging.folderOf(name, "x")), { recursive: true, force: true });
+    await this.staging.remove(name);
   }
 
   /** Take up what another process has written to the state file. */
@@ -225,40 +223,40 @@ export class Registry implements Service {
     const prepared =
       source && (await this.#archives.prepare(name, source.folder, source.isUploaded, request.facts));
     if (source !== undefined) this.staging.forget(source);
-    let aside: string | undefined;
+    let aside: Model | undefined;
     let endpoint: Endpoint;
     try {
       endpoint = await this.#store.change(name, async (endpoints) => {
         const changed = edit(endpoints);
-        if (prepared) aside = await this.#archives.install(name, changed.version, prepared);
+        if (!prepared) return changed;
+        // What a server left that was killed while it removed a function of this name must never serve again.
+        if (!endpoints.has(name)) await this.#archives.removeAll(name);
+        const serving = this.#loads.serving(name);
+        aside = await this.#archives.install(name, changed.version, prepared, serving);
         return changed;
       });
     } catch (error) {
       if (prepared) await this.#archives.discard(prepared);
       throw error;
     }
-    const { version } = endpoint;
-    this.#options.audit(`Endpoint ${name} ${what}, version ${version}, type ${endpoint.type}`);
+    this.#options.audit(`Endpoint ${name} ${what}, version ${endpoint.version}, type ${endpoint.type}`);
     if (prepared) {
-      const before = aside === undefined ? undefined : modelIn(aside, name, version);
-      this.#loads.loadDeployed(endpoint, this.#loads.serving(name)?.version === version ? before : undefined);
+      const isServing = aside?.key === this.#loads.serving(name)?.key;
+      this.#loads.loadDeployed(endpoint, isServing ? aside : undefined);
     }
     return { [name]: endpointBody(endpoint) };
   }
 
-  /** What the store holds has changed: by this process, which loads `own` itself, or by another one. */
+  /** What the store holds has changed: `own` by this process, which loads it itself, or anything by another one. */
   #changed(endpoints: Endpoints, before: Endpoints, own: string | undefined): void {
     this.#revision++;
+    if (own !== undefined) {
+      if (!endpoints.has(own)) this.#loads.forget(own);
+      return;
+    }
     for (const name of before.keys()) if (!endpoints.has(name)) this.#loads.forget(name);
-    for (const [name, endpoint] of endpoints) {
-      if (name === own || endpoint.type === "alias") continue;
-      const old = before.get(name);
-      const isSame =
-        old?.version === endpoint.version &&
-        old.lastModifiedTime === endpoint.lastModifiedTime &&
-        // Removed and deployed again in the same second, by another process.
-        (own !== undefined || this.#loads.isCurrent(endpoint));
-      if (!isSame) this.#loads.loadDeployed(endpoint);
+    for (const endpoint of endpoints.values()) {
+      if (endpoint.type !== "alias" && !this.#loads.isCurrent(endpoint)) this.#loads.loadDeployed(endpoint);
     }
   }
 
@@ -270,12 +268,24 @@ export class Registry implements Service {
     return { version, type, status: "LoadSuccessful", last_error: null }; // it has nothing to load
   }
 
-  #removeOthers({ name, version }: Model): void {
-    this.#archives
-      .removeBut(name, [version])
-      .catch((error) =>
-        this.#options.log.warning(`Cannot remove old archives of endpoint ${name}: ${errorText(error)}`),
-      );
+  /** `model` serves: remove what served before, unless something is in its place already that has yet to load. */
+  async #removeOlder(model: Model): Promise<void> {
+    const { name, version } = model;
+    await this.#cleanUp(name, async () => {
+      if (!(await this.#archives.hasOlder(name, version))) return;
+      await this.#store.locked(async () => {
+        const isInPlace = this.#archives.find(name, version)?.key === model.key;
+        if (isInPlace) await this.#archives.removeOlder(name, version);
+      });
+    });
+  }
+
+  async #cleanUp(name: string, remove: () => Promise<void>): Promise<void> {
+    try {
+      await remove();
+    } catch (error) {
+      this.#options.log.warning(`Cannot remove old archives of endpoint ${name}: ${errorText(error)}`);
+    }
   }
 
   async #sweep(): Promise<void> {

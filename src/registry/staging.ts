@@ -73,6 +73,11 @@ export class Staging {
     this.#uploaded.delete(source.folder);
   }
 
+  /** Remove what was put here for `name`. */
+  async remove(name: string): Promise<void> {
+    if (isEndpointName(name)) await rm(dirname(this.folderOf(name, "1")), { recursive: true, force: true });
+  }
+
   /** The size is known beforehand: refuse it before a byte is read. */
   checkSize(bytes: number): void {
     if (bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);

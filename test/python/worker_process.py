@@ -38,10 +38,17 @@ def _read(*parts):
 
 
 class WorkerProcess:
-    """Use it with `with`, or call `close`. `exit_code` is there after that."""
+    """Use it with `with`, or call `close`. `exit_code` is there after that.
+
+    `endpoints` is what it is told of deployed functions: name -> answer, or a list of answers to give one after the
+    other. `asked` has the names that it asked for.
+    """
 
     def __init__(self, orjson=True):
         self.exit_code = None
+        self.endpoints = {}
+        self.asked = []
+        self.revision = 1
         self._number = 0
         self._log = tempfile.TemporaryFile()  # a file, not a pipe: whatever is printed, nobody waits for us
         self._log_read = 0
@@ -74,14 +81,38 @@ class WorkerProcess:
 
     def send(self, request):
         """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
+        return self.reply(self.post({"kind": "evaluate", "revision": self.revision}, request))
+
+    def query(self, model, data, uuid="the-call"):
+        """Call a deployed function; (header, body) of the reply."""
+        body = data if type(data) is bytes else json.dumps({"data": data}).encode("ascii")
+        return self.reply(self.post({"kind": "query", "model": model, "uuid": uuid}, body))
+
+    def load(self, model):
+        """See whether an archive loads; (header, body) of the reply, or None when the worker ended."""
+        return self.reply(self.post({"kind": "load", "model": model}, b""))
+
+    def post(self, header, body):
+        """Send a call without waiting for its reply; its number."""
         self._number += 1
-        self._write_frame({"id": self._number, "kind": "evaluate", "revision": 1}, request)
-        frame = self._read_frame()
-        if frame is None:
-            return None
-        header, body = frame
-        assert header["id"] == self._number, header
-        return header, json.loads(body)
+        self._write_frame({"id": self._number, **header}, body)
+        return self._number
+
+    def reply(self, number):
+        """The reply to a call, after what it asks has been answered; None when the worker ended."""
+        while True:
+            frame = self._read_frame()
+            if frame is None:
+                return None
+            header, body = frame
+            assert header["id"] == number, header
+            if header["kind"] != "resolve":
+                return header, json.loads(body) if body else None
+            name = body.decode("utf-8")
+            self.asked.append(name)
+            known = self.endpoints.get(name, {"unknown": True})
+            answer = known.pop(0) if type(known) is list else known
+            self._write_frame({"id": number, "kind": "resolved"}, json.dumps(answer).encode("ascii"))
 
     def printed(self):
         """What came on descriptor 2 since the last time that this was asked, as text."""

@@ -28,6 +28,7 @@ import collections
 import io
 import json
 import os
+import signal
 import struct
 
 LENGTHS = struct.Struct("<II")
@@ -120,6 +121,23 @@ class FrameWriter:
                 written += os.write(self._fd, view[written:])
 
 
+class _SignalsLater:
+    """Lets no signal's handler break off what is half read: it runs afterwards."""
+
+    def __enter__(self):
+        if hasattr(signal, "pthread_sigmask"):
+            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            except BaseException:  # the handler of one that had come already
+                self.__exit__()
+                raise
+
+    def __exit__(self, *_):
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+
 class Channel:
     """Both directions; and questions to the server in the middle of a call, from any thread of it."""
 
@@ -152,7 +170,7 @@ class Channel:
         """
         if os.getpid() != self._process:
             raise RuntimeError("tabpy can't be used in a process that the script has started")
-        with self._lock:
+        with _SignalsLater(), self._lock:
             self._writer.write({"id": number, "kind": kind}, text.encode("utf-8", "backslashreplace"))
             while True:
                 frame = self._reader.read()

@@ -34,10 +34,16 @@ class NotLoaded(Exception):
 
 
 class ModelCache:
-    """Query objects by archive; the least recently used leave first."""
+    """Query objects by archive; the least recently used leave first.
 
-    def __init__(self, size):
+    Threads of a script may ask at one time: each step is one of the dict's own, and what is gone by then is passed
+    over. No lock is held while an archive loads, which a process forked meanwhile would wait for in vain. `load`
+    is the function of that name, or calls it.
+    """
+
+    def __init__(self, size, load):
         self._size = size
+        self._load = load
         self._objects = OrderedDict()
 
     def get(self, model):
@@ -45,12 +51,16 @@ class ModelCache:
         key = (model["name"], model["version"], model["key"])
         found = self._objects.get(key)
         if found is not None:
-            self._objects.move_to_end(key)
+            try:
+                self._objects.move_to_end(key)
+            except KeyError:
+                pass
             return found
-        found = load(model)
+        found = self._load(model)
         # Nobody asks for an older archive of this name any more.
-        for other in [other for other in self._objects if other[0] == model["name"]]:
-            del self._objects[other]
+        for other in list(self._objects):
+            if other[0] == model["name"]:
+                self._objects.pop(other, None)
         self._objects[key] = found
         while len(self._objects) > self._size:
             self._objects.popitem(last=False)
@@ -60,6 +70,7 @@ class ModelCache:
 def load(model):
     """Read an archive. Raises NotLoaded, whatever the pickle raises."""
     archive = model["archive"]
+    recursion_limit = sys.getrecursionlimit()
     try:
         with open(archive, "rb") as file:
             found = pickle.load(file)
@@ -69,6 +80,7 @@ def load(model):
     except NotLoaded:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a hostile pickle too
+        sys.setrecursionlimit(recursion_limit)  # a low one would stop the explanation
         raise NotLoaded(_explain(error, os.path.dirname(archive))) from error
 
 
@@ -76,7 +88,7 @@ def version_difference(folder):
     """Which Python and cloudpickle made the archive in `folder` and which are here; None when they are the same."""
     made, here = _facts(folder), {"python": platform.python_version(), "cloudpickle": _cloudpickle_version()}
     is_same = all(_minor(made.get(name)) == _minor(here[name]) for name in here)
-    if made and is_same:
+    if is_same:
         return None
     return "deployed with %s, loaded with %s" % (_words(made), _words(here))
 
@@ -98,12 +110,16 @@ def _explain(error, folder):
 
 
 def _facts(folder):
+    """What deployment.json says; whoever put it there may have put anything there."""
     try:
         with open(os.path.join(folder, FACTS_NAME), encoding="utf-8") as file:
             facts = json.load(file)
-        return {name: facts[name][:MAX_FACT_CHARACTERS] for name in ("python", "cloudpickle") if name in facts}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    if type(facts) is not dict:
+        return {}
+    names = [name for name in ("python", "cloudpickle") if type(facts.get(name)) is str]
+    return {name: facts[name][:MAX_FACT_CHARACTERS] for name in names}
 
 
 def _words(facts):

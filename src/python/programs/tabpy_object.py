@@ -23,7 +23,7 @@ class FailedReply(dict):
 
 
 class Endpoints:
-    """What the server says of names, asked once for each name and revision."""
+    """What the server says of names, asked once for each name and revision; for what isn't there, each time."""
 
     def __init__(self, ask):
         self._ask = ask
@@ -40,7 +40,9 @@ class Endpoints:
         """{"model": {...}}, {"unknown": true} or {"unusable": reason, "name": name}."""
         found = self._known.get(name)
         if found is None:
-            found = self._known[name] = self._ask(name)
+            found = self._ask(name)
+            if "model" in found:
+                self._known[name] = found
         return found
 
     def forget(self, name):

@@ -71,7 +71,7 @@ class Worker:
         self._channel = channel
         self._output = output
         self._scripts = scripts.ScriptCache()
-        self._models = models.ModelCache(start.get("models", 1))
+        self._models = models.ModelCache(start.get("models", 1), self._load_model)
         self._number = 0
         self._used = None  # what a large call used: freed when its answer is on its way
         self._endpoints = Endpoints(self._ask_endpoint)
@@ -137,7 +137,7 @@ class Worker:
             model = header.get("model")
             if model is None:  # nothing has this name: only the body was to be looked at
                 return b"result", b"", {}
-            response = queries.call(self._model(model), arguments, keywords, self._orjson)
+            response = queries.call(self._models.get(model), arguments, keywords, self._orjson)
             answer = _checked(queries.answer(response, model, header["uuid"]))
             return b"result", answer, {"etag": queries.etag(response)}
         except evaluation.Rejected:
@@ -151,14 +151,16 @@ class Worker:
     def _load(self, header, _):
         """Only to see whether it loads: what was loaded is not kept."""
         try:
-            models.load(header["model"])
+            self._load_model(header["model"])
             return b"result", b"", {}
         except models.NotLoaded as error:
             return b"raised", failures.describe_not_loaded(error), {}
 
-    def _model(self, model):
-        found = self._models.get(model)
-        self._surroundings.accept_threads()  # those of its libraries stay with it
+    def _load_model(self, model):
+        """The query object; threads that its libraries start stay with it."""
+        before = _thread._count()
+        found = models.load(model)
+        self._surroundings.accept_threads(_thread._count() - before)
         return found
 
     def _ask_endpoint(self, name):
@@ -181,9 +183,9 @@ class Surroundings:
         self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
         self._adopted = self._open_children_of_keeper()
 
-    def accept_threads(self):
-        """Threads that run now are no leftovers of a call."""
-        self._threads = max(self._threads, _thread._count())
+    def accept_threads(self, number):
+        """So many more threads are no leftovers of a call."""
+        self._threads += max(0, number)
 
     def restore_recursion_limit(self):
         if sys.getrecursionlimit() != self._recursion_limit:
