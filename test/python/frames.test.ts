@@ -74,8 +74,8 @@ test("write_reply() of frames.py writes what the decoder reads", async () => {
 import sys; sys.path.insert(0, sys.argv[1])
 import frames
 writer = frames.FrameWriter(1)
-writer.write_reply(3, b"result", b"[1]")
-writer.write_reply(4, b"raised", b"{}", "threads")
+writer.write_reply(3, b"result", b"[1]", 5, {})
+writer.write_reply(4, b"raised", b"{}", 6, {"leftovers": "threads"})
 `;
   const folder = new URL("../../src/python/programs", import.meta.url).pathname;
   const python = Bun.spawn([testPython().file, "-c", script, folder], { stdout: "pipe", stderr: "inherit" });

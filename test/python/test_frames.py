@@ -156,8 +156,9 @@ class FrameWriterTest(unittest.TestCase):
             for kind in (b"result", b"raised", b"rejected"):
                 for more in ({}, {"leftovers": "threads"}, {"etag": '"é"', "leftovers": "processes"}):
                     with self.subTest(number=number, kind=kind, more=more):
-                        data = written(lambda writer: writer.write_reply(number, kind, b"[1]", more))
-                        self.assertEqual(read_all(data), [({"id": number, "kind": kind.decode(), **more}, b"[1]")])
+                        data = written(lambda writer: writer.write_reply(number, kind, b"[1]", 12, more))
+                        header = {"id": number, "kind": kind.decode(), "took": 12, **more}
+                        self.assertEqual(read_all(data), [(header, b"[1]")])
 
     def test_write_goes_on_after_a_write_of_a_part(self):
         write = os.write
@@ -172,6 +173,6 @@ class FrameWriterTest(unittest.TestCase):
         os.close(source)
         try:
             with self.assertRaises(OSError):
-                frames.FrameWriter(target).write_reply(1, b"result", b"1", {})
+                frames.FrameWriter(target).write_reply(1, b"result", b"1", 0, {})
         finally:
             os.close(target)
