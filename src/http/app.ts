@@ -45,14 +45,6 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.options("*", () => jsonAnswer({}));
   app.use(access(options.authenticate, service.name));
   const { prefix } = service;
-  const upload = `${prefix}/configurations/endpoint_upload_destination`;
-  // An archive may be larger than other bodies: it goes to the disk.
-  app.put(`${upload}/endpoints/:name/:version/pickle_archive`, uploadArchive(options));
-  app.use((c, next) => {
-    checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
-    return next();
-  });
-
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
     for (const [method, handler] of Object.entries(methods)) app.on([method], [path], handler);
@@ -63,6 +55,14 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
       });
     });
   };
+
+  // An archive may be larger than other bodies: it goes to the disk.
+  const upload = "/configurations/endpoint_upload_destination";
+  route(`${upload}/endpoints/:name/:version/pickle_archive`, { PUT: uploadArchive(options) });
+  app.use((c, next) => {
+    checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
+    return next();
+  });
   route("/info", { GET: () => bytesAnswer(info) });
   route("/evaluate", { POST: evaluate(options, readBody) });
   route("/query/:name", { GET: query(options, readBody), POST: query(options, readBody) });
@@ -77,7 +77,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   route("/tabpy_tools/", { GET: clientPage });
   route(`/tabpy_tools/${clientWheelName}`, { GET: clientWheel });
   route("/status", { GET: status(options) });
-  route("/configurations/endpoint_upload_destination", { GET: uploadDestination(options) });
+  route(upload, { GET: uploadDestination(options) });
   if (options.staticPath === undefined) {
     if (prefix !== "") route("", { GET: page(options.page) });
     route("/", { GET: page(options.page) });

@@ -9,6 +9,9 @@ import type { ReadBody } from "./body.ts";
 import { limitSending } from "./evaluate.ts";
 import type { AppEnv, AppOptions, Resolution } from "./types.ts";
 
+/** How long a call waits for the load of what has replaced its archive. */
+const loadWaitMs = 5000;
+
 /** The handler of /query/{name}. */
 export function query(options: AppOptions, readBody: ReadBody): (c: Context<AppEnv>) => Promise<Response> {
   return async (c) => {
@@ -27,7 +30,13 @@ export function query(options: AppOptions, readBody: ReadBody): (c: Context<AppE
       let resolution = await resolve(options, name);
       let reply = await call(resolution);
       if (reply.kind === "raised" && reply.raised.isNotLoaded) {
-        // It may have been replaced while the call waited for a worker, and its archive removed.
+        // It may have been replaced while the call waited for a worker, here or by another server on the same folder,
+        // and its archive removed.
+        await options.endpoints.refresh();
+        await options.endpoints.settled(
+          loadWaitMs,
+          resolution.kind === "model" ? resolution.model.name : name,
+        );
         const now = options.endpoints.resolve(name);
         if (keyOf(now) !== keyOf(resolution)) {
           resolution = now;

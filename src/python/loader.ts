@@ -66,7 +66,8 @@ export class Loader {
     this.#shared ??= await this.#options.startWorker();
     const reply = await this.#run(this.#shared, model);
     if (reply.kind !== "result" && reply.kind !== "raised") this.#shared = undefined; // it is gone
-    return this.#fault(reply, model);
+    // An archive before this one may have ended the process: by what it left running, or a little later.
+    return reply.kind === "lost" ? this.#loadAlone(model) : this.#fault(reply, model);
   }
 
   #run(worker: Worker, model: Model): Promise<Reply> {

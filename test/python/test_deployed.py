@@ -110,7 +110,6 @@ class QueryTest(DeployedTest):
             (archives.statements("raise SystemExit('bye')"), "bye"),
             (archives.statements("import no_such_module"),
              "No module named 'no_such_module' (looked for by %s)" % sys.executable),
-            (archives.statements(LOWEST_LIMIT + "raise ValueError('low')"), "low"),
         ):
             with self.subTest(archive[:30]):
                 model = self.folder.model(archive)
@@ -118,6 +117,12 @@ class QueryTest(DeployedTest):
                     self.assertEqual(header["kind"], "raised")
                     self.assertEqual(raised, {"type": "NotLoaded", "message": message, "line": None, "frames": [],
                                               "isNotLoaded": True})
+
+    def test_explains_a_pickle_that_left_a_low_recursion_limit(self):
+        model = self.folder.model(archives.statements(LOWEST_LIMIT + "raise TypeError('code() argument')"))
+        for header, raised in (self.worker.query(model, []), self.worker.load(model)):
+            self.assertEqual(header["kind"], "raised")
+            self.assertTrue(raised["message"].startswith("code() argument; deployed with"), raised["message"])
 
     def test_looks_at_the_body_alone_where_nothing_has_the_name(self):
         self.assertEqual(self.worker.query(None, [])[0]["kind"], "result")

@@ -1,0 +1,341 @@
+// The management API: what goes to the registry and what comes back, statuses and bodies; uploads on a real folder.
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TabPyError } from "../../src/errors.ts";
+import type { EndpointService } from "../../src/http/types.ts";
+import { Staging } from "../../src/registry/staging.ts";
+import { pythonJson } from "../../src/python-json.ts";
+import { type AppServer, noEndpoints, startApp } from "./app-server.ts";
+
+const add = { description: "é", type: "model", version: 1, target: null };
+const plus = { description: "", type: "alias", version: 2, target: "add" };
+const endpoints: EndpointService = {
+  ...noEndpoints,
+  list: () => ({ add, "two words": plus }),
+  status: () => ({ add: { version: 1, type: "model", status: "LoadSuccessful", last_error: null } }),
+};
+
+/** What was done with the registry, in order. */
+function recorded(overrides: Partial<EndpointService> = {}): {
+  endpoints: EndpointService;
+  done: unknown[][];
+} {
+  const done: unknown[][] = [];
+  const note =
+    <T>(name: string, answer: T) =>
+    async (...values: unknown[]) => {
+      done.push([name, ...values]);
+      return answer;
+    };
+  return {
+    done,
+    endpoints: {
+      ...endpoints,
+      refresh: note("refresh", undefined),
+      settled: note("settled", undefined),
+      add: note("add", { "a name": add }),
+      update: note("update", { "a name": add }),
+      remove: note("remove", undefined),
+      ...overrides,
+    },
+  };
+}
+
+const gets: readonly [path: string, status: number, text: string][] = [
+  [
+    "/endpoints",
+    200,
+    '{"add": {"description": "\\u00e9", "type": "model", "version": 1, "target": null}, "two words": {"description": "", "type": "alias", "version": 2, "target": "add"}}',
+  ],
+  ["/endpoints/", 200, pythonJson({ add, "two words": plus })],
+  ["/endpoints?type=alias", 200, pythonJson({ "two words": plus })],
+  ["/endpoints?type=other", 200, "{}"],
+  ["/endpoints/add", 200, pythonJson(add)],
+  ["/endpoints/two%20words", 200, pythonJson(plus)],
+  ["/endpoints/nothing", 404, '{"message": "Unknown endpoint", "info": "Endpoint nothing is not found"}'],
+  ["/endpoints/__proto__", 404, '{"message": "Unknown endpoint", "info": "Endpoint __proto__ is not found"}'],
+  ["/endpoints/toString", 404, '{"message": "Unknown endpoint", "info": "Endpoint toString is not found"}'],
+  [
+    "/status",
+    200,
+    '{"add": {"version": 1, "type": "model", "status": "LoadSuccessful", "last_error": null}}',
+  ],
+  ["/configurations/endpoint_upload_destination", 200, '{"path": "/state/staging"}'],
+];
+for (const [path, status, text] of gets) {
+  test(`GET ${path} is answered with ${status}`, async () => {
+    await using server = await startApp({ endpoints });
+    const answer = await server.send({ path });
+    expect([answer.status, String(answer.body), answer.headers.get("content-type")]).toEqual([
+      status,
+      text,
+      "application/json",
+    ]);
+  });
+}
+
+test("what is shown is what other processes have deployed by then", async () => {
+  for (const path of ["/endpoints", "/endpoints/add", "/status"]) {
+    const { endpoints, done } = recorded();
+    await using server = await startApp({ endpoints });
+    await server.send({ path });
+    expect(done[0]).toEqual(["refresh"]);
+  }
+});
+
+test("GET /configurations/endpoint_upload_destination tells clients that they may upload", async () => {
+  await using server = await startApp({ endpoints });
+  const answer = await server.send({ path: "/configurations/endpoint_upload_destination" });
+  expect(answer.headers.get("tabpy-upload")).toBe("1");
+});
+
+const body = { name: "a name", schema: { x: [1, "é", null] } };
+
+test("POST /endpoints gives the body to the registry, waits for the load and answers 201", async () => {
+  const { endpoints, done } = recorded();
+  await using server = await startApp({ endpoints });
+  const answer = await server.send({ method: "POST", path: "/endpoints", body: JSON.stringify(body) });
+  expect([answer.status, String(answer.body)]).toEqual([201, pythonJson({ "a name": add })]);
+  expect(done.map(([what]) => what)).toEqual(["add", "settled"]);
+  expect(pythonJson(done[0]?.[1])).toBe(pythonJson(body));
+  expect(done[1]).toEqual(["settled", 5000, "a name"]);
+});
+
+test("PUT /endpoints/{name} gives name and body to the registry, waits for the load and answers 200", async () => {
+  const { endpoints, done } = recorded();
+  await using server = await startApp({ endpoints });
+  const answer = await server.send({
+    method: "PUT",
+    path: "/endpoints/a%20name",
+    body: JSON.stringify(body),
+  });
+  expect([answer.status, String(answer.body)]).toEqual([200, pythonJson({ "a name": add })]);
+  expect(done.map(([what, name]) => [what, name])).toEqual([
+    ["update", "a name"],
+    ["settled", 5000],
+  ]);
+  expect(pythonJson(done[0]?.[2])).toBe(pythonJson(body));
+  expect(done[1]).toEqual(["settled", 5000, "a name"]);
+});
+
+test("DELETE /endpoints/{name} gives the name to the registry and answers 204 without a body", async () => {
+  const { endpoints, done } = recorded();
+  await using server = await startApp({ endpoints });
+  const answer = await server.send({ method: "DELETE", path: "/endpoints/a%20name" });
+  expect([answer.status, answer.body.length, answer.headers.get("content-type")]).toEqual([204, 0, null]);
+  expect(done).toEqual([["remove", "a name"]]);
+});
+
+test("numbers of a body come to the registry as they were written", async () => {
+  const { endpoints, done } = recorded();
+  await using server = await startApp({ endpoints });
+  const text = '{"schema": [1.0, 12345678901234567890, -0.0, NaN]}';
+  await server.send({ method: "POST", path: "/endpoints", body: text });
+  expect(pythonJson(done[0]?.[1])).toBe(text.replace("NaN", "null"));
+});
+
+const badBodies: readonly [what: string, body: Buffer | string, message: string, info: unknown][] = [
+  ["no body", "", "Input body cannot be empty", {}],
+  ["no JSON", "{", "Failed to decode input body", expect.stringContaining("JSON")],
+  ["too many levels", "[".repeat(1_000_000), "Failed to decode input body", expect.any(String)],
+  [
+    "no UTF-8",
+    Buffer.from([0x22, 0xc3, 0xa9, 0xff, 0x22]),
+    "Failed to decode input body",
+    "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte",
+  ],
+];
+for (const [what, body, message, info] of badBodies) {
+  for (const [method, path] of [
+    ["POST", "/endpoints"],
+    ["PUT", "/endpoints/add"],
+  ] as const) {
+    test(`${method} ${path} refuses ${what}`, async () => {
+      const { endpoints, done } = recorded();
+      await using server = await startApp({ endpoints });
+      const answer = await server.send({ method, path, body });
+      expect([answer.status, answer.json()]).toEqual([400, { message, info }]);
+      expect(done).toEqual([]);
+    });
+  }
+}
+
+test("what the registry refuses is answered with its words", async () => {
+  const refuse = async () => {
+    throw new TabPyError("bad-request", "endpoint add already exists.");
+  };
+  const { endpoints } = recorded({ add: refuse, update: refuse, remove: refuse });
+  await using server = await startApp({ endpoints });
+  for (const [method, path] of [
+    ["POST", "/endpoints"],
+    ["PUT", "/endpoints/add"],
+    ["DELETE", "/endpoints/add"],
+  ] as const) {
+    const answer = await server.send({ method, path, body: "{}" });
+    expect([answer.status, answer.json()]).toEqual([
+      400,
+      { message: "endpoint add already exists.", info: {} },
+    ]);
+  }
+});
+
+const waits: readonly [prefer: string | undefined, waitMs: number, applied: string | null][] = [
+  [undefined, 1000, null],
+  ["wait=10", 10_000, "wait"],
+  ["wait=0", 0, "wait"],
+  ['wait = "5"', 5000, "wait"],
+  ["respond-async, WAIT=7", 7000, "wait"],
+  ["respond-async; foo=1, wait=7; x", 7000, "wait"],
+  ["wait=999999", 60_000, "wait"],
+  ["wait=-1", 1000, null],
+  ["wait=soon", 1000, null],
+  ["nowait=5", 1000, null],
+  ["return=minimal", 1000, null],
+];
+for (const [prefer, waitMs, applied] of waits) {
+  test(`GET /status with Prefer ${prefer} waits for loads up to ${waitMs} ms`, async () => {
+    const { endpoints, done } = recorded();
+    await using server = await startApp({ endpoints });
+    const headers: Record<string, string> = prefer === undefined ? {} : { Prefer: prefer };
+    const answer = await server.send({ path: "/status", headers });
+    expect(done).toEqual([["refresh"], ["settled", waitMs]]);
+    expect([answer.status, answer.headers.get("preference-applied")]).toEqual([200, applied]);
+  });
+}
+
+const upload = "/configurations/endpoint_upload_destination/endpoints";
+const wrongMethods: readonly [path: string, methods: readonly string[], allow: string][] = [
+  ["/endpoints", ["PUT", "DELETE", "PATCH"], "GET, HEAD, POST, OPTIONS"],
+  ["/endpoints/", ["POST", "PUT"], "GET, HEAD, OPTIONS"],
+  ["/endpoints/add", ["POST", "PATCH"], "GET, HEAD, PUT, DELETE, OPTIONS"],
+  ["/status", ["POST", "PUT", "DELETE"], "GET, HEAD, OPTIONS"],
+  ["/configurations/endpoint_upload_destination", ["POST", "PUT"], "GET, HEAD, OPTIONS"],
+  [`${upload}/f/1/pickle_archive`, ["GET", "POST", "DELETE"], "PUT, OPTIONS"],
+];
+for (const [path, methods, allow] of wrongMethods) {
+  test(`${methods.join(", ")} of ${path} are answered with 405`, async () => {
+    const { endpoints, done } = recorded();
+    await using server = await startApp({ endpoints });
+    for (const method of methods) {
+      const answer = await server.send({ method, path, body: "{}" });
+      expect([answer.status, answer.headers.get("allow"), answer.json()]).toEqual([
+        405,
+        allow,
+        { message: "Method not allowed", info: {} },
+      ]);
+    }
+    expect(done).toEqual([]);
+  });
+}
+
+test("every call needs credentials where there is a password file", async () => {
+  const { endpoints, done } = recorded();
+  await using server = await startApp({ endpoints, authenticate: async () => false });
+  for (const [method, path] of [
+    ["GET", "/endpoints"],
+    ["GET", "/endpoints/add"],
+    ["GET", "/status"],
+    ["POST", "/endpoints"],
+    ["PUT", "/endpoints/add"],
+    ["DELETE", "/endpoints/add"],
+    ["GET", "/configurations/endpoint_upload_destination"],
+    ["PUT", `${upload}/f/1/pickle_archive`],
+  ] as const) {
+    expect((await server.send({ method, path, body: "{}" })).status).toBe(401);
+  }
+  expect(done).toEqual([]);
+});
+
+interface UploadServer extends AsyncDisposable {
+  readonly server: AppServer;
+  readonly folder: string;
+  /** All that lies in the staging folder, folders too. */
+  staged(): string[];
+}
+
+/** Uploads of up to 100,000 bytes where other bodies have 100. */
+async function startUploads(): Promise<UploadServer> {
+  const folder = mkdtempSync(join(tmpdir(), "tabpy-upload-"));
+  const server = await startApp({
+    endpoints: { ...endpoints, staging: new Staging(folder, 100_000) },
+    maxRequestBytes: 100,
+    maxBufferedBytes: 100,
+  });
+  return {
+    server,
+    folder,
+    staged: () => readdirSync(folder, { recursive: true }).map(String).sort(),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const archive = Buffer.alloc(100_000, 0x80);
+
+for (const [what, body] of [
+  ["whose size is announced", archive],
+  ["in chunks", [archive.subarray(0, 10), archive.subarray(10)]],
+] as const) {
+  test(`PUT of an archive ${what} is held to its own limit, and answered with 201 and its folder`, async () => {
+    await using uploads = await startUploads();
+    const answer = await uploads.server.send({
+      method: "PUT",
+      path: `${upload}/two%20words/12/pickle_archive`,
+      body,
+    });
+    const path = join(uploads.folder, "staging", "endpoints", "two words", "12");
+    expect([answer.status, answer.json()]).toEqual([201, { path }]);
+    expect(readFileSync(join(path, "pickle_archive")).equals(archive)).toBe(true);
+  });
+}
+
+for (const [what, body, size] of [
+  ["whose size is announced", Buffer.alloc(100_001), 100_001],
+  ["in chunks", [archive, "x"], 100_001],
+] as const) {
+  test(`PUT of an archive over the limit ${what} is answered with 413 and leaves nothing`, async () => {
+    await using uploads = await startUploads();
+    const answer = await uploads.server.send({ method: "PUT", path: `${upload}/f/1/pickle_archive`, body });
+    expect([answer.status, answer.headers.get("connection"), answer.json()]).toEqual([
+      413,
+      "close",
+      {
+        message: `Archive with size ${size} exceeded limit of 100000 (bytes).`,
+        info: "Request Entity Too Large: TABPY_MAX_ARCHIVE_SIZE_MB",
+      },
+    ]);
+    expect(uploads.staged().filter((name) => name.includes("f"))).toEqual([]);
+  });
+}
+
+test("PUT of an archive that breaks off leaves nothing", async () => {
+  await using uploads = await startUploads();
+  const socket = connect({ host: "127.0.0.1", port: uploads.server.port });
+  socket.write(`PUT ${upload}/f/1/pickle_archive HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n12345`);
+  while (!uploads.staged().some((name) => name.includes(".tabpy-tmp-"))) await turn();
+  socket.destroy();
+  while (uploads.staged().some((name) => name.includes("f"))) await turn();
+  expect(uploads.staged().filter((name) => name.includes("pickle_archive"))).toEqual([]);
+});
+
+const badPlaces = ["..%2f..%2fx/1", "%2e%2e/1", "f/..%2f..%2fx", "f/0", "f/x", "%00/1", "a%2Fb/1", "f%20/1"];
+for (const place of badPlaces) {
+  test(`PUT of an archive to ${place} is refused and leaves nothing`, async () => {
+    await using uploads = await startUploads();
+    const path = `${upload}/${place}/pickle_archive`;
+    const answer = await uploads.server.send({ method: "PUT", path, body: "x" });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+    expect(uploads.staged()).toEqual([]);
+  });
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
