@@ -54,6 +54,8 @@ export class Registry implements Service {
   readonly #store: Store;
   #revision = 0;
   #lookTimer: NodeJS.Timeout | undefined;
+  /** Removals of old archives, one after the other. */
+  #cleaned: Promise<void> = Promise.resolve();
 
   /** Reads the state file. Throws TabPyError `config` with the line that is wrong; the file stays as it is. */
   constructor(options: RegistryOptions) {
@@ -65,7 +67,9 @@ export class Registry implements Service {
       archives: this.#archives,
       load,
       onChange: () => this.#revision++,
-      onServing: (model) => this.#removeOlder(model),
+      onServing: (model) => {
+        this.#cleaned = this.#cleaned.then(() => this.#removeOlder(model));
+      },
       log,
     });
     this.#store = new Store({
@@ -91,6 +95,7 @@ export class Registry implements Service {
 
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
+    await this.#cleaned;
   }
 
   /** Resolves when what was deployed before the start has been loaded. */

@@ -1,7 +1,7 @@
 // Deploying, changing and removing functions, and every refusal in TabPy's words.
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseExactJson, pythonJson } from "../../src/python-json.ts";
 import { newVersion, openRegistry } from "./registry-folder.ts";
@@ -286,13 +286,29 @@ test("remove() touches no folder for a name in the state file that leads elsewhe
   const path = join(one.folder, "state.ini");
   const name = "../victim";
   writeFileSync(path, readFileSync(path, "utf8").replace(/^f = /gm, `${name} = `));
-  const victim = join(one.folder, "victim");
-  writeFileSync(victim, "");
+  const victims = [one.folder, one.registry.staging.path].map((folder) => join(folder, "victim", "1"));
+  for (const victim of victims) {
+    mkdirSync(victim, { recursive: true });
+    writeFileSync(join(victim, "pickle_archive"), "");
+  }
   await one.registry.refresh();
   await one.registry.settled(5000);
   expect(one.serves(name)).toContain("no query object");
   await one.registry.remove(name);
-  expect(existsSync(victim)).toBe(true);
+  expect(victims.map((victim) => readdirSync(victim))).toEqual([["pickle_archive"], ["pickle_archive"]]);
+  expect(one.registry.list()).toEqual({});
+});
+
+test("remove() takes a function that names itself as a dependency, and none that another one names", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code", { dependencies: ["f"] });
+  await one.add("g", "code", { dependencies: ["x", "f"] });
+  await expect(one.registry.remove("f")).rejects.toMatchObject({
+    code: "bad-request",
+    message: "Cannot remove endpoint f, it is currently used by ['g'] endpoints.",
+  });
+  await one.registry.remove("g");
+  await one.registry.remove("f");
   expect(one.registry.list()).toEqual({});
 });
 

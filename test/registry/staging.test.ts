@@ -140,9 +140,12 @@ test("a deployment copies what a client has put into the staging folder, with al
   const source = one.stage("code");
   mkdirSync(join(source, "more"));
   writeFileSync(join(source, "more", "data"), "x");
+  writeFileSync(join(source, ".tabpy-tmp-of-an-upload"), "half");
   await one.registry.add({ name: "f", type: "model", src_path: source });
   await one.registry.settled(5000);
-  expect(readFileSync(join(one.folder, "query_objects", "f", "1", "more", "data"), "utf8")).toBe("x");
+  const place = join(one.folder, "query_objects", "f", "1");
+  expect(readFileSync(join(place, "more", "data"), "utf8")).toBe("x");
+  expect(readdirSync(place).sort()).toEqual(["more", "pickle_archive"]);
   expect(readFileSync(join(source, "pickle_archive"), "utf8")).toBe("code");
 });
 
