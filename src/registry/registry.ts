@@ -19,6 +19,7 @@ import {
 } from "./endpoint-request.ts";
 import { type LoadModel, Loads } from "./loads.ts";
 import { type Source, Staging } from "./staging.ts";
+import { Removals } from "./removals.ts";
 import type { Endpoints } from "./state.ts";
 import { Store } from "./store.ts";
 
@@ -52,6 +53,7 @@ export class Registry implements Service {
   readonly #archives: Archives;
   readonly #loads: Loads;
   readonly #store: Store;
+  readonly #removals: Removals;
   #revision = 0;
   #lookTimer: NodeJS.Timeout | undefined;
 
@@ -65,7 +67,12 @@ export class Registry implements Service {
       archives: this.#archives,
       load,
       onChange: () => this.#revision++,
-      onServing: (model) => this.#removeOlder(model),
+      onServing: (model) => this.#removals.beginOlder(model),
+      log,
+    });
+    this.#removals = new Removals({
+      archives: this.#archives,
+      locked: (action) => this.#store.locked(action),
       log,
     });
     this.#store = new Store({
@@ -91,6 +98,7 @@ export class Registry implements Service {
 
   async stop(): Promise<void> {
     clearInterval(this.#lookTimer);
+    await this.#removals.done;
   }
 
   /** Resolves when what was deployed before the start has been loaded. */
@@ -194,7 +202,7 @@ export class Registry implements Service {
         `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
       );
     };
-    await this.#store.change(name, edit, () => this.#cleanUp(name, () => this.#archives.removeAll(name)));
+    await this.#store.change(name, edit, () => this.#removals.removeAll(name));
     this.#options.audit(`Endpoint ${name} removed`);
     await this.staging.remove(name);
   }
@@ -266,26 +274,6 @@ export class Registry implements Service {
       return this.#loads.status(name) ?? { version, type, status: "LoadInProgress", last_error: null };
     }
     return { version, type, status: "LoadSuccessful", last_error: null }; // it has nothing to load
-  }
-
-  /** `model` serves: remove what served before, unless something is in its place already that has yet to load. */
-  async #removeOlder(model: Model): Promise<void> {
-    const { name, version } = model;
-    await this.#cleanUp(name, async () => {
-      if (!(await this.#archives.hasOlder(name, version))) return;
-      await this.#store.locked(async () => {
-        const isInPlace = this.#archives.find(name, version)?.key === model.key;
-        if (isInPlace) await this.#archives.removeOlder(name, version);
-      });
-    });
-  }
-
-  async #cleanUp(name: string, remove: () => Promise<void>): Promise<void> {
-    try {
-      await remove();
-    } catch (error) {
-      this.#options.log.warning(`Cannot remove old archives of endpoint ${name}: ${errorText(error)}`);
-    }
   }
 
   async #sweep(): Promise<void> {

@@ -49,7 +49,6 @@ export class Staging {
       "bad-request",
       `src_path must be a folder inside the upload destination ${this.path}, got ${path}`,
     );
-    if (path.includes("\0")) throw outside;
     const root = await realpath(this.path).catch(() => this.path);
     let folder: string;
     try {

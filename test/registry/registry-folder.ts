@@ -1,7 +1,7 @@
 // A registry on real folders, with a function in place of the processes that load archives: it looks at the text of
 // an archive. "bad ..." doesn't load, everything else does, and a text can be held until the test lets it go.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLogger } from "../../src/logging/logger.ts";
 import type { Model } from "../../src/registry/archives.ts";
@@ -116,4 +116,29 @@ export const newVersion = { should_update_version: true };
 
 function textOf({ archive }: Model): string {
   return readFileSync(archive, "utf8");
+}
+
+/** Another registry on the same folder, with everything loaded that it loads at its start. */
+export async function restart(one: TestRegistry): Promise<TestRegistry> {
+  const again = openRegistry({ folder: one.folder });
+  await again.registry.start();
+  await again.registry.loadedAtStart;
+  return again;
+}
+
+/** The folders of the archives of a function. */
+export function archivesOf({ folder }: TestRegistry, name: string): string[] {
+  const home = join(folder, "query_objects", name);
+  return existsSync(home) ? readdirSync(home).sort() : [];
+}
+
+/** All files below a folder with their contents. */
+export function snapshot(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
 }

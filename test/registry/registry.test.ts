@@ -1,10 +1,10 @@
 // Deploying, changing and removing functions, and every refusal in TabPy's words.
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseExactJson, pythonJson } from "../../src/python-json.ts";
-import { newVersion, openRegistry } from "./registry-folder.ts";
+import { newVersion, openRegistry, snapshot } from "./registry-folder.ts";
 
 test("add() deploys version 1 with what the body says", async () => {
   await using one = openRegistry();
@@ -154,115 +154,6 @@ for (const name of goodNames) {
   });
 }
 
-test("update() makes a new version only when the body says so", async () => {
-  await using one = openRegistry();
-  await one.add("f", "one");
-  const versions: unknown[] = [];
-  for (const wanted of [undefined, false, true, "true", 1, true]) {
-    await one.update("f", `code for ${wanted}`, { should_update_version: wanted });
-    versions.push(one.registry.list().f?.version);
-    expect(one.serves("f")).toBe(`code for ${wanted}`);
-  }
-  expect(versions).toEqual([1, 1, 2, 2, 2, 3]);
-});
-
-const full = {
-  description: "d",
-  docstring: "doc",
-  dependencies: ["x"],
-  schema: { a: 1 },
-  is_public: true,
-};
-const changes: readonly [member: string, value: unknown][] = [
-  ["description", ""],
-  ["docstring", ""],
-  ["dependencies", []],
-  ["schema", false],
-  ["is_public", false],
-];
-for (const [member, value] of changes) {
-  test(`update() changes the ${member} alone when the body says nothing else`, async () => {
-    await using one = openRegistry();
-    await one.add("f", "code", full);
-    const { last_modified_time: _, ...before } = one.registry.list().f ?? {};
-    await one.update("f", "code", { [member]: value });
-    expect(one.registry.list().f).toMatchObject({ ...before, [member]: value });
-    await one.update("f", "code", Object.fromEntries(changes.map(([name]) => [name, null])));
-    expect(one.registry.list().f).toMatchObject({ ...before, [member]: value });
-  });
-}
-
-test("update() keeps members of a record that it doesn't know", async () => {
-  await using one = openRegistry();
-  await one.add("f", "code");
-  const path = join(one.folder, "state.ini");
-  writeFileSync(path, readFileSync(path, "utf8").replace('"is_public"', '"methods": [1.0], "is_public"'));
-  await one.update("f", "code", { description: "new" });
-  expect(readFileSync(path, "utf8")).toContain('"methods": [1.0]');
-  expect(one.registry.list().f).not.toHaveProperty("methods");
-});
-
-test("update() without a new version takes a source that was moved away for the one that is deployed", async () => {
-  await using one = openRegistry();
-  await one.add("f", "code");
-  const source = one.stage("other");
-  rmSync(source, { recursive: true });
-  await one.registry.update("f", { src_path: source, description: "new" });
-  expect([one.serves("f"), one.registry.list().f?.description]).toEqual(["code", "new"]);
-  expect(one.loads).toHaveLength(1);
-  await expect(one.registry.update("f", { src_path: source, ...newVersion })).rejects.toMatchObject({
-    code: "bad-request",
-    message: `src_path ${source} does not exist.`,
-  });
-  expect(one.registry.list().f?.version).toBe(1);
-});
-
-const badUpdates: readonly [what: string, name: string, body: unknown, code: string, message: string][] = [
-  ["a name that isn't there", "g", { src_path: "SOURCE" }, "not-found", "endpoint g does not exist."],
-  ["a name that is none", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
-  ["no object", "f", [], "bad-request", "Failed to decode input body"],
-  [
-    "no src_path",
-    "f",
-    { description: "new" },
-    "bad-request",
-    "src_path is required to add/update an endpoint.",
-  ],
-  [
-    "another type",
-    "f",
-    { type: "alias", src_path: "SOURCE" },
-    "bad-request",
-    `${change} endpoint f is of the type model, which can't become alias.`,
-  ],
-  [
-    "a schema too deep to be read again",
-    "f",
-    { src_path: "SOURCE", schema: nested(3000) },
-    "bad-request",
-    `${change} schema is nested too deeply.`,
-  ],
-];
-for (const [what, name, body, code, message] of badUpdates) {
-  test(`update() refuses ${what} and changes nothing`, async () => {
-    await using one = openRegistry();
-    await one.add("f", "code");
-    const source = one.stage("new");
-    const before = snapshot(one.folder);
-    const filled = JSON.parse(JSON.stringify(body).replace("SOURCE", source));
-    await expect(one.registry.update(name, filled)).rejects.toMatchObject({ code, message });
-    expect(snapshot(one.folder)).toEqual(before);
-    expect(one.serves("f")).toBe("code");
-  });
-}
-
-test("a schema that is nested as deeply as Python reads it is taken", async () => {
-  await using one = openRegistry();
-  await one.add("f", "code", { schema: nested(100) });
-  await using again = openRegistry({ folder: one.folder });
-  expect(again.registry.list().f?.schema).toEqual(nested(100));
-});
-
 test("remove() takes away the archives and what was staged, and nothing else", async () => {
   await using one = openRegistry();
   for (const name of ["a", "b"]) await one.add(name, `code of ${name}`);
@@ -286,13 +177,29 @@ test("remove() touches no folder for a name in the state file that leads elsewhe
   const path = join(one.folder, "state.ini");
   const name = "../victim";
   writeFileSync(path, readFileSync(path, "utf8").replace(/^f = /gm, `${name} = `));
-  const victim = join(one.folder, "victim");
-  writeFileSync(victim, "");
+  const victims = [one.folder, one.registry.staging.path].map((folder) => join(folder, "victim", "1"));
+  for (const victim of victims) {
+    mkdirSync(victim, { recursive: true });
+    writeFileSync(join(victim, "pickle_archive"), "");
+  }
   await one.registry.refresh();
   await one.registry.settled(5000);
   expect(one.serves(name)).toContain("no query object");
   await one.registry.remove(name);
-  expect(existsSync(victim)).toBe(true);
+  expect(victims.map((victim) => readdirSync(victim))).toEqual([["pickle_archive"], ["pickle_archive"]]);
+  expect(one.registry.list()).toEqual({});
+});
+
+test("remove() takes a function that names itself as a dependency, and none that another one names", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code", { dependencies: ["f"] });
+  await one.add("g", "code", { dependencies: ["x", "f"] });
+  await expect(one.registry.remove("f")).rejects.toMatchObject({
+    code: "bad-request",
+    message: "Cannot remove endpoint f, it is currently used by ['g'] endpoints.",
+  });
+  await one.registry.remove("g");
+  await one.registry.remove("f");
   expect(one.registry.list()).toEqual({});
 });
 
@@ -340,21 +247,3 @@ test("removals and deployments of one name at one time leave what the state file
     if (!isThere) await one.add("f", "again");
   }
 });
-
-/** All files below a folder with their contents. */
-function snapshot(folder: string): Record<string, string> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return Object.fromEntries(
-    entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((path) => [path, readFileSync(path, "utf8")]),
-  );
-}
-
-/** Lists in lists. */
-function nested(depth: number): unknown {
-  let value: unknown = [];
-  for (let level = 1; level < depth; level++) value = [value];
-  return value;
-}

@@ -1,0 +1,101 @@
+// Uploads of archives over HTTP, into a real folder.
+
+import { expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Staging } from "../../src/registry/staging.ts";
+import { type AppServer, noEndpoints, startApp } from "./app-server.ts";
+
+const upload = "/configurations/endpoint_upload_destination/endpoints";
+
+interface UploadServer extends AsyncDisposable {
+  readonly server: AppServer;
+  readonly folder: string;
+  /** All that lies in the staging folder, folders too. */
+  staged(): string[];
+}
+
+/** Uploads of up to 100,000 bytes where other bodies have 100. */
+async function startUploads(): Promise<UploadServer> {
+  const folder = mkdtempSync(join(tmpdir(), "tabpy-upload-"));
+  const server = await startApp({
+    endpoints: { ...noEndpoints, staging: new Staging(folder, 100_000) },
+    maxRequestBytes: 100,
+    maxBufferedBytes: 100,
+  });
+  return {
+    server,
+    folder,
+    staged: () => readdirSync(folder, { recursive: true }).map(String).sort(),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const archive = Buffer.alloc(100_000, 0x80);
+
+for (const [what, body] of [
+  ["whose size is announced", archive],
+  ["in chunks", [archive.subarray(0, 10), archive.subarray(10)]],
+] as const) {
+  test(`PUT of an archive ${what} is held to its own limit, and answered with 201 and its folder`, async () => {
+    await using uploads = await startUploads();
+    const answer = await uploads.server.send({
+      method: "PUT",
+      path: `${upload}/two%20words/12/pickle_archive`,
+      body,
+    });
+    const path = join(uploads.folder, "staging", "endpoints", "two words", "12");
+    expect([answer.status, answer.json()]).toEqual([201, { path }]);
+    expect(readFileSync(join(path, "pickle_archive")).equals(archive)).toBe(true);
+  });
+}
+
+for (const [what, body, size] of [
+  ["whose size is announced", Buffer.alloc(100_001), 100_001],
+  ["in chunks", [archive, "x"], 100_001],
+] as const) {
+  test(`PUT of an archive over the limit ${what} is answered with 413 and leaves nothing`, async () => {
+    await using uploads = await startUploads();
+    const answer = await uploads.server.send({ method: "PUT", path: `${upload}/f/1/pickle_archive`, body });
+    expect([answer.status, answer.headers.get("connection"), answer.json()]).toEqual([
+      413,
+      "close",
+      {
+        message: `Archive with size ${size} exceeded limit of 100000 (bytes).`,
+        info: "Request Entity Too Large: TABPY_MAX_ARCHIVE_SIZE_MB",
+      },
+    ]);
+    expect(uploads.staged().filter((name) => name.includes("f"))).toEqual([]);
+  });
+}
+
+test("PUT of an archive that breaks off leaves nothing", async () => {
+  await using uploads = await startUploads();
+  const socket = connect({ host: "127.0.0.1", port: uploads.server.port });
+  socket.write(`PUT ${upload}/f/1/pickle_archive HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n12345`);
+  while (!uploads.staged().some((name) => name.includes(".tabpy-tmp-"))) await turn();
+  socket.destroy();
+  while (uploads.staged().some((name) => name.includes("f"))) await turn();
+  expect(uploads.staged().filter((name) => name.includes("pickle_archive"))).toEqual([]);
+});
+
+const badPlaces = ["..%2f..%2fx/1", "%2e%2e/1", "f/..%2f..%2fx", "f/0", "f/x", "%00/1", "a%2Fb/1", "f%20/1"];
+for (const place of badPlaces) {
+  test(`PUT of an archive to ${place} is refused and leaves nothing`, async () => {
+    await using uploads = await startUploads();
+    const path = `${upload}/${place}/pickle_archive`;
+    const answer = await uploads.server.send({ method: "PUT", path, body: "x" });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+    expect(uploads.staged()).toEqual([]);
+  });
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
