@@ -3,9 +3,10 @@
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
 import { access } from "./access.ts";
-import { bytesAnswer, errorAnswer, faultText, jsonAnswer } from "./answers.ts";
+import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
 import { evaluate } from "./evaluate.ts";
+import { caller, logCaller } from "./caller.ts";
 import { frame } from "./frame.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "./python-json.ts";
@@ -24,11 +25,13 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
+  const isDetailed = options.isLogDetailed === true;
+  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, isDetailed));
   if (options.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
   app.use(access(options.authenticate, service.name));
+  if (isDetailed) app.use(caller());
   app.use((c, next) => {
     checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
     return next();
@@ -65,9 +68,10 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     errorAnswer(new TabPyError("not-found", "Not found", { info: "There is nothing at this URL" })),
   );
   app.onError((error, c) => {
+    if (isDetailed) logCaller(c);
     const fault = faultText(error);
-    if (fault !== undefined)
-      log.error(`${c.req.method} ${c.req.path} failed <<call ID: ${c.get("callId")}>>: ${fault}`);
+    if (fault !== undefined) c.get("log").error(`${c.req.method} ${c.req.path} failed: ${fault}`);
+    if (log.isEnabled("ERROR") && !c.get("gone").aborted) c.get("log").error(respondingText(error));
     return errorAnswer(error);
   });
   return app;

@@ -8,6 +8,8 @@ export interface StartHeader {
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
   readonly orjson: boolean;
+  /** Whether the worker says before each call, on its log pipe, which function it evaluates. */
+  readonly announce?: boolean;
 }
 
 /** Runs a script; the body is that of POST /evaluate. */
@@ -45,6 +47,8 @@ export interface ReplyHeader {
   readonly kind: "result" | "raised" | "rejected" | "returned";
   /** What the call left running; such a worker is not used again. */
   readonly leftovers?: "processes" | "threads";
+  /** The function that the call evaluated, where the log pipe has not said it (programs/announcement.py). */
+  readonly function?: string;
 }
 
 export type Header = StartHeader | EvaluateHeader | HelloHeader | ReadyHeader | ReplyHeader;

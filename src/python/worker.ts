@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly useOrjson: boolean;
   /** Why an interpreter can't be used, undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
+  /** Takes the function that a call evaluates; undefined: workers don't say it. */
+  readonly onFunction: ((callId: string | undefined, text: string) => void) | undefined;
   /** Takes a line that was printed; `callId` is undefined outside of calls. */
   readonly onOutput: (callId: string | undefined, line: string) => void;
   /** Called when the worker has answered and can take another call. */
@@ -62,8 +64,11 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#process = options.spawn();
-    this.#output = new OutputReader(this.#process.log, this.#marker, (number, line) =>
-      this.#printed(number, line),
+    this.#output = new OutputReader(
+      this.#process.log,
+      this.#marker,
+      (number, line) => this.#printed(number, line),
+      (number, text) => options.onFunction?.(this.#callIds.get(number), text),
     );
     this.#sent = new SentCalls({
       onBegin: (number) => this.#output.setRunning(number),
@@ -130,7 +135,13 @@ export class Worker {
       }
       const ready = this.#untilHeard("ready");
       this.#send(
-        { id: 0, kind: "start", marker: this.#marker, orjson: this.#options.useOrjson },
+        {
+          id: 0,
+          kind: "start",
+          marker: this.#marker,
+          orjson: this.#options.useOrjson,
+          announce: this.#options.onFunction !== undefined,
+        },
         sourcesBody,
       );
       const header = await within(ready, startTimeoutMs, "it was not ready in 30 s");
@@ -218,6 +229,7 @@ export class Worker {
     if (sent === undefined || header.id !== sent.number) return;
     this.#sent.shift(header.kind !== "returned");
     this.#answered++;
+    if (header.function !== undefined) this.#options.onFunction?.(sent.job.call.callId, header.function);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":

@@ -86,12 +86,14 @@ class FrameWriter:
     def __init__(self, fd):
         self._fd = fd
 
-    def write_reply(self, number, kind, body, leftovers=None):
-        """Answer call `number`. Raises OSError when the server is gone."""
-        if leftovers is None:  # every answer but a rare one: not worth the JSON encoder
-            self._write_frame(b'{"id":%d,"kind":"%b"}' % (number, kind), body)
-        else:
-            self.write({"id": number, "kind": kind.decode(), "leftovers": leftovers}, body)
+    def write_reply(self, number, kind, body, leftovers=None, function=None):
+        """Answer call `number`. `function` is JSON, for the log. Raises OSError when the server is gone."""
+        head = b'{"id":%d,"kind":"%b"' % (number, kind)  # not worth the JSON encoder
+        if leftovers is not None:
+            head += b',"leftovers":"%b"' % leftovers.encode("ascii")
+        if function is not None:
+            head += b',"function":%b' % function
+        self._write_frame(head + b"}", body)
 
     def write(self, header, body=b""):
         """Write one frame whole. Raises OSError when the server is gone."""

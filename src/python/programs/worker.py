@@ -14,6 +14,7 @@ import sys
 import time
 
 from _tabpy_worker import evaluation, failures, results, scripts
+from _tabpy_worker.announcement import QUICK_NS
 from _tabpy_worker.frames import MAX_BODY_BYTES, FrameReader, FrameWriter
 from _tabpy_worker.output import ScriptOutput
 from _tabpy_worker.tabpy_object import TabPy
@@ -24,11 +25,11 @@ OOM_SCORE = b"500"
 def main(start):
     """Serve calls until the channel closes. `start` is the header of the server's first frame."""
     reader, writer = _take_channel()
-    output = ScriptOutput(start["marker"])
+    output = ScriptOutput(start["marker"], start.get("memory"))
     faulthandler.enable(2)
     _prefer_for_oom_killer()
     scripts.register_module()
-    worker = Worker(_load_orjson() if start.get("orjson", True) else None, output)
+    worker = Worker(_load_orjson() if start.get("orjson", True) else None, output, start.get("announce", False))
     gc.collect()
     gc.freeze()
     writer.write({"id": 0, "kind": "ready", "pid": os.getpid(), "clock": time.monotonic_ns() // 1000})
@@ -65,9 +66,10 @@ def _load_orjson():
 class Worker:
     """Runs calls one at a time."""
 
-    def __init__(self, orjson, output):
+    def __init__(self, orjson, output, announces):
         self._orjson = orjson
         self._output = output
+        self._announces = announces
         self._scripts = scripts.ScriptCache()
         self._tabpy = TabPy()
         self._surroundings = Surroundings()
@@ -92,7 +94,7 @@ class Worker:
                 os._exit(0)
             self._output.end_call()
             leftovers = self._surroundings.restore()
-            writer.write_reply(number, kind, answer, leftovers)
+            writer.write_reply(number, kind, answer, leftovers, self._output.take_function())
             answer = None
             if leftovers:
                 reader.wait_for_end()
@@ -103,7 +105,11 @@ class Worker:
         try:
             script, arguments = evaluation.parse_evaluate(body, self._scripts, self._orjson)
             body = None
+            if self._announces:
+                self._output.announce(script)
+            began = time.monotonic_ns()
             value = script.bind()(self._tabpy, *arguments)
+            script.is_quick = time.monotonic_ns() - began <= QUICK_NS
             arguments = None
             encoded = results.encode(value, self._orjson)
             if len(encoded) > MAX_BODY_BYTES:
