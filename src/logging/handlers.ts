@@ -39,23 +39,33 @@ export interface HandlerSurroundings {
   readonly makesFolders: boolean;
   /** The Python that helps with syslog's socket. Throws when there is none. */
   readonly python: () => Command;
-  /** A fault of the place that `queue` writes to, to be said elsewhere. */
-  readonly onFault: (queue: LineQueue | undefined, text: string) => void;
+  /** A fault of a place that is written to, to be said elsewhere. */
+  readonly onFault: (source: FaultSource, text: string) => void;
   /** A record that says, in a log, what that log has lost. */
   readonly lossRecord: (text: string) => LogRecord;
+}
+
+/** Stands for a place that is written to. */
+export interface FaultSource {
+  readonly name: string;
 }
 
 export interface Handler {
   readonly levelNumber: number;
   readonly emit: Emit;
   /** Undefined for NullHandler. */
-  readonly queue: LineQueue | undefined;
+  readonly source: FaultSource | undefined;
+}
+
+interface Place {
+  readonly source: FaultSource;
+  readonly queue: LineQueue;
 }
 
 /** Opens handlers, and keeps the places that they share. */
 export class HandlerShelf {
   readonly #surroundings: HandlerSurroundings;
-  readonly #queues = new Map<string, LineQueue>();
+  readonly #places = new Map<string, Place>();
   readonly #formatters = new Map<string, Formatter>();
   readonly #handlers = new Map<HandlerSpec, Handler>();
 
@@ -64,7 +74,7 @@ export class HandlerShelf {
   }
 
   get queues(): readonly LineQueue[] {
-    return [...this.#queues.values()];
+    return [...this.#places.values()].map(({ queue }) => queue);
   }
 
   /** The handler of a specification. A file that can't be opened is told to `onFault`, and tried again later. */
@@ -78,25 +88,25 @@ export class HandlerShelf {
 
   #open(spec: HandlerSpec): Handler {
     const { target, levelNumber } = spec;
-    if (target.kind === "null") return { levelNumber, emit: () => {}, queue: undefined };
+    if (target.kind === "null") return { levelNumber, emit: () => {}, source: undefined };
     const format = this.#lineOf(spec);
     const key = JSON.stringify(target);
-    const queue = this.#queues.get(key) ?? this.#createQueue(target, format);
-    this.#queues.set(key, queue);
-    const { push } = queue;
-    return { levelNumber, emit: (record) => push(format(record), record.createdMs), queue };
+    const place = this.#places.get(key) ?? this.#openPlace(key, target, format);
+    this.#places.set(key, place);
+    const { push } = place.queue;
+    return { levelNumber, emit: (record) => push(format(record), record.createdMs), source: place.source };
   }
 
-  #createQueue(spec: Exclude<TargetSpec, { kind: "null" }>, format: Formatter): LineQueue {
+  #openPlace(name: string, spec: Exclude<TargetSpec, { kind: "null" }>, format: Formatter): Place {
     const { onFault, lossRecord } = this.#surroundings;
-    let queue: LineQueue | undefined;
-    const target = this.#createTarget(spec, (text) => onFault(queue, text));
-    queue = new LineQueue({
-      target,
+    const source = { name };
+    const onPlaceFault = (text: string) => onFault(source, text);
+    const queue = new LineQueue({
+      target: this.#createTarget(spec, onPlaceFault),
       lossLine: (text) => format(lossRecord(text)),
-      onLoss: (text) => onFault(queue, text),
+      onLoss: onPlaceFault,
     });
-    return queue;
+    return { source, queue };
   }
 
   /** The whole line of a handler: its formatter's, and what its target wants around it. */

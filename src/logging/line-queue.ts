@@ -55,6 +55,7 @@ export class LineQueue implements Service {
   #writing: Promise<void> | undefined;
   #failures = 0;
   #isReopenAsked = false;
+  #isGivenUp = false;
   #isStopped = false;
 
   constructor(options: LineQueueOptions) {
@@ -64,7 +65,8 @@ export class LineQueue implements Service {
 
   /** Put a record in line. Never blocks, never throws. */
   readonly push = (line: string, timeMs: number): void => {
-    if (this.#waitingChars + line.length > maxWaitingChars || this.#isStopped) {
+    if (this.#isStopped) return; // nobody is left to whom it could be said
+    if (this.#waitingChars + line.length > maxWaitingChars) {
       this.#lose(1, tooSlow);
       return;
     }
@@ -84,23 +86,32 @@ export class LineQueue implements Service {
     if (this.#writing === undefined) this.#begin();
   }
 
-  /** Write what waits and close the target, or give up after two seconds. */
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
+  /** Write what waits, or give up after two seconds. */
+  async flush(): Promise<void> {
+    if (this.#isStopped || this.#isGivenUp) return;
     if (this.#writing === undefined) this.#begin();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, flushTimeoutMs);
+      timer = setTimeout(() => {
+        this.#isGivenUp = true;
+        resolve();
+      }, flushTimeoutMs);
     });
     await Promise.race([this.#drained(), late]);
     clearTimeout(timer);
-    clearTimeout(this.#timer);
+  }
+
+  /** Write what waits and close the target, or give up after two seconds. */
+  async stop(): Promise<void> {
+    await this.flush();
+    if (this.#isStopped) return;
     this.#isStopped = true;
+    clearTimeout(this.#timer);
+    if (!this.#isGivenUp) await this.#options.target.close();
   }
 
   async #drained(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
-    await this.#options.target.close();
   }
 
   #begin(): void {

@@ -3,8 +3,7 @@
 
 import type { Service } from "../lifecycle.ts";
 import { wantsColours } from "./colours.ts";
-import { HandlerShelf } from "./handlers.ts";
-import type { LineQueue } from "./line-queue.ts";
+import { type FaultSource, HandlerShelf } from "./handlers.ts";
 import { createTreeLogger, type Logger, type LoggerTree } from "./logger.ts";
 import { createRoutes } from "./loggers.ts";
 import type { LogRecord, Surroundings } from "./record.ts";
@@ -43,7 +42,7 @@ export class Logging implements Service {
   readonly #tree: LoggerTree;
   readonly #spec: LoggingSpec;
   /** Faults before the handlers that say them were open. */
-  #early: [queue: LineQueue | undefined, text: string][] | undefined = [];
+  #early: [source: FaultSource, text: string][] | undefined = [];
 
   /** Opens files. What can't be written is a warning in the other logs. */
   constructor(options: LoggingOptions) {
@@ -58,7 +57,7 @@ export class Logging implements Service {
       isColoured: wantsColours(env),
       makesFolders: spec.isDefault,
       python: options.python,
-      onFault: (queue, text) => this.#fault(queue, text),
+      onFault: (source, text) => this.#fault(source, text),
       lossRecord: (text) => this.#warning(text),
     });
     const handler = (one: HandlerSpec) => this.#shelf.handler(one);
@@ -68,7 +67,7 @@ export class Logging implements Service {
     this.#tree = { routesOf, isDetailed: options.isDetailed, surroundings, now };
     const early = this.#early ?? [];
     this.#early = undefined;
-    for (const [queue, text] of early) this.#fault(queue, text);
+    for (const [source, text] of early) this.#fault(source, text);
     for (const text of spec.warnings) this.logger("sections.ts").warning(text);
   }
 
@@ -86,21 +85,23 @@ export class Logging implements Service {
 
   /** Write what waits, for up to two seconds. */
   async stop(): Promise<void> {
+    // What one log says about another while it is written is to be written too.
+    await Promise.all(this.#shelf.queues.map((queue) => queue.flush()));
     await Promise.all(this.#shelf.queues.map((queue) => queue.stop()));
   }
 
   /** Say a fault of one log in the root's others; when there is none, on standard error. */
-  #fault(queue: LineQueue | undefined, text: string): void {
+  #fault(source: FaultSource, text: string): void {
     if (this.#early !== undefined) {
-      this.#early.push([queue, text]);
+      this.#early.push([source, text]);
       return;
     }
     const root = this.#spec.loggers.find((node) => node.name === "");
     const record = this.#warning(text);
     const others = (root?.handlers ?? [])
       .map((spec) => this.#shelf.handler(spec))
-      .filter((one) => one.queue !== undefined && one.queue !== queue && one.levelNumber <= 30);
-    if (others.length === 0 && this.#shelf.handler(lastResort).queue !== queue)
+      .filter((one) => one.source !== undefined && one.source !== source && one.levelNumber <= 30);
+    if (others.length === 0 && this.#shelf.handler(lastResort).source !== source)
       others.push(this.#shelf.handler(lastResort));
     for (const one of others) one.emit(record);
   }
