@@ -71,6 +71,13 @@ export class LogFile {
     if (fd !== undefined) await closeFile(fd).catch(() => {});
   }
 
+  /** Close the file and open what has its path now, which is made when it isn't there. */
+  async reopen(): Promise<void> {
+    if (this.#fd === undefined) return;
+    await this.close();
+    await this.open().catch(() => {}); // the next write tries again, and says why it fails
+  }
+
   /** Whether the file at the path is still the one that is open. */
   async isInPlace(): Promise<boolean> {
     if (this.#fd === undefined) return false;
@@ -144,7 +151,7 @@ export function createFileTarget(file: LogFile, isWatched: boolean): Target {
       if (isWatched && !(await file.isInPlace())) await file.close();
       return file.append(lines);
     },
-    reopen: () => file.close(),
+    reopen: () => file.reopen(),
     close: () => file.close(),
   };
 }

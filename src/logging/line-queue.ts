@@ -15,7 +15,7 @@ export interface Target {
   readonly name: string;
   /** Write records without their line ends; `timesMs[n]` is when `lines[n]` was said. Must not reject. */
   write(lines: readonly string[], timesMs: readonly number[]): Promise<Loss | undefined>;
-  /** Close what was open, and open it anew with the next write. */
+  /** Close what was open, and open it anew at once or with the next write. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
@@ -67,7 +67,8 @@ export class LineQueue implements Service {
   readonly push = (line: string, timeMs: number): void => {
     if (this.#isStopped) return; // nobody is left to whom it could be said
     if (this.#waitingChars + line.length > maxWaitingChars) {
-      this.#lose(1, tooSlow);
+      // Lines that come while a broken target is left alone are lost for what broke it.
+      this.#lose(1, this.#failures > 0 ? this.#lossReason : tooSlow);
       return;
     }
     this.#lines.push(line);

@@ -65,7 +65,7 @@ export function createSizeRotationTarget(file: LogFile, rotation: SizeRotation):
       }
       return file.append(begin === 0 ? lines : lines.slice(begin));
     },
-    reopen: () => file.close(),
+    reopen: () => file.reopen(),
     close: () => file.close(),
   };
 }

@@ -68,7 +68,7 @@ export function createTimeRotationTarget(file: LogFile, rotation: TimeRotation):
       }
       return file.append(begin === 0 ? lines : lines.slice(begin));
     },
-    reopen: () => file.close(),
+    reopen: () => file.reopen(),
     close: () => file.close(),
   };
 }

@@ -38,7 +38,7 @@ def _read(*parts):
 class WorkerProcess:
     """Use it with `with`, or call `close`. `exit_code` is there after that."""
 
-    def __init__(self, orjson=True):
+    def __init__(self, orjson=True, announce=False):
         self.exit_code = None
         self._number = 0
         self._log = tempfile.TemporaryFile()  # a file, not a pipe: whatever is printed, nobody waits for us
@@ -49,7 +49,7 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "announce": announce},
                           json.dumps(worker_sources()).encode("ascii"))
         self.ready = self._read_frame()[0]
 
