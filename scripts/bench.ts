@@ -19,6 +19,7 @@ import {
   startServer,
   stopAll,
 } from "./bench-server.ts";
+import { measureLogCost, measureLogPressure } from "./bench-logging.ts";
 import { type FigureRow, type Found, formatFound, type LoadRow, type Target } from "./bench-table.ts";
 
 const { values: options } = parseArgs({
@@ -126,12 +127,15 @@ async function measureIdle(server: Server): Promise<void> {
   });
 }
 
+const small = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
+
+function runSmall(server: Server, connections: number, seconds: number): Promise<Load> {
+  if (hasWrk) return wrkLoad(server.port, small, connections, seconds, folder);
+  return socketLoad(server.port, small, connections, { seconds });
+}
+
 async function measureSmall(server: Server): Promise<void> {
-  const small = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
-  const run = (connections: number, seconds: number) =>
-    hasWrk
-      ? wrkLoad(server.port, small, connections, seconds, folder)
-      : socketLoad(server.port, small, connections, { seconds });
+  const run = (connections: number, seconds: number) => runSmall(server, connections, seconds);
   const floor = startFloor(python);
   const tabpy: Record<number, string> = { 1: "1550/s, p50 0.57 ms", 8: "2400/s", 32: "2700/s" };
   for (const connections of [1, 8, 32]) {
@@ -306,6 +310,9 @@ else {
   );
   await part("start and memory", measureStarts);
   await part("small calls", () => withServer(measureSmall));
+  const logging = { binary, python, folder, isQuick, run: runSmall };
+  await part("cost of the log", async () => void found.figures.push(...(await measureLogCost(logging))));
+  await part("log held up", async () => void found.figures.push(...(await measureLogPressure(logging))));
   await part("10,000 rows", () => withServer(measureRows));
   await part("two CPU-bound scripts", () => withServer(measureBusy));
   await part("1,000,000 rows", measureMillions);
