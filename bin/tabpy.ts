@@ -1,10 +1,15 @@
-// The entry of the executable: tabpy, or tabpy-user when it was called by that name, through a link.
+// The entry of the executable: tabpy, or tabpy-user or tabpy-deploy-models when it was called by that name, through a
+// link.
 
 import { basename } from "node:path";
-import { runCli } from "../src/cli/run.ts";
+import { deployModelsCommand } from "../src/cli/deploy-models.ts";
+import { type CliCommand, runCli } from "../src/cli/run.ts";
 import { serveCommand } from "../src/cli/serve.ts";
 import { userCommand } from "../src/cli/user.ts";
 
 const name = basename(process.argv0).replace(/\.exe$/i, "");
-const command = name === "tabpy-user" ? userCommand : serveCommand;
-process.exit(await runCli(command, process.argv.slice(2)));
+const links: Readonly<Record<string, CliCommand>> = {
+  "tabpy-user": userCommand,
+  "tabpy-deploy-models": deployModelsCommand,
+};
+process.exit(await runCli(links[name] ?? serveCommand, process.argv.slice(2)));

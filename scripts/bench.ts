@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { measureDeployed } from "./bench-deployed.ts";
 import { type Call, type Load, median, socketLoad, wrkLoad } from "./bench-load.ts";
 import {
   cpuSeconds,
@@ -23,7 +24,11 @@ import { measureLogCost, measureLogPressure } from "./bench-logging.ts";
 import { type FigureRow, type Found, formatFound, type LoadRow, type Target } from "./bench-table.ts";
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, json: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    only: { type: "string", default: "" },
+  },
 });
 const isQuick = options.quick;
 const binary = resolve(process.env.TABPY_TEST_BINARY || join(import.meta.dir, "../dist/tabpy"));
@@ -127,15 +132,15 @@ async function measureIdle(server: Server): Promise<void> {
   });
 }
 
-const small = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
-
-function runSmall(server: Server, connections: number, seconds: number): Promise<Load> {
-  if (hasWrk) return wrkLoad(server.port, small, connections, seconds, folder);
-  return socketLoad(server.port, small, connections, { seconds });
+function runSmall(server: Server, call: Call, connections: number, seconds: number): Promise<Load> {
+  return hasWrk
+    ? wrkLoad(server.port, call, connections, seconds, folder)
+    : socketLoad(server.port, call, connections, { seconds });
 }
 
 async function measureSmall(server: Server): Promise<void> {
-  const run = (connections: number, seconds: number) => runSmall(server, connections, seconds);
+  const small = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
+  const run = (connections: number, seconds: number) => runSmall(server, small, connections, seconds);
   const floor = startFloor(python);
   const tabpy: Record<number, string> = { 1: "1550/s, p50 0.57 ms", 8: "2400/s", 32: "2700/s" };
   for (const connections of [1, 8, 32]) {
@@ -271,6 +276,7 @@ async function measureMillions(): Promise<void> {
 
 /** One part of the benchmark: what fails in it is noted, and the others go on. */
 async function part(name: string, run: () => Promise<void>): Promise<void> {
+  if (!name.includes(options.only)) return;
   try {
     await run();
   } catch (error) {
@@ -310,12 +316,25 @@ else {
   );
   await part("start and memory", measureStarts);
   await part("small calls", () => withServer(measureSmall));
-  const logging = { binary, python, folder, isQuick, run: runSmall };
+  const numbers = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
+  const run = (server: Server, connections: number, seconds: number) =>
+    runSmall(server, numbers, connections, seconds);
+  const logging = { binary, python, folder, isQuick, run };
   await part("cost of the log", async () => void found.figures.push(...(await measureLogCost(logging))));
   await part("log held up", async () => void found.figures.push(...(await measureLogPressure(logging))));
   await part("10,000 rows", () => withServer(measureRows));
   await part("two CPU-bound scripts", () => withServer(measureBusy));
   await part("1,000,000 rows", measureMillions);
+  await part("deployed functions", () =>
+    measureDeployed({
+      binary,
+      python,
+      folder,
+      isQuick,
+      run: runSmall,
+      addFigure: (row) => found.figures.push(row),
+    }),
+  );
   found.figures.sort(byMemoryLast);
   if (options.json !== undefined)
     writeFileSync(options.json, `${JSON.stringify({ ...setting, ...found }, undefined, 2)}\n`);

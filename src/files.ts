@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { errnoOf, TabPyError } from "./errors.ts";
@@ -18,6 +18,9 @@ const pauseMs = 5;
 /** Tells this process from an earlier one that had the same id, as every start in a container may. */
 const incarnation = randomUUID();
 
+/** Temporary files of a server that was killed are removed after this time: another one may be at work. */
+const abandonedMs = 60 * 60 * 1000;
+
 /** What begins the name of every temporary file of ours: those of a process that was killed are left over. */
 export const temporaryPrefix = ".tabpy-tmp-";
 
@@ -30,13 +33,14 @@ export function temporaryBeside(path: string): string {
  * Replace a file: whatever happens, `path` holds the old text or the new one, and after the promise has resolved the
  * new one, also when the machine loses power.
  *
- * @param mode permission bits of the new file.
+ * @param mode permission bits of the new file; as the umask has it when left out.
  */
-export async function writeDurably(path: string, text: string | Uint8Array, mode = 0o666): Promise<void> {
+export async function writeDurably(path: string, text: string | Uint8Array, mode?: number): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
-    const file = await open(temporary, "wx", mode);
+    const file = await open(temporary, "wx", mode ?? 0o666);
     try {
+      if (mode !== undefined) await file.chmod(mode);
       await file.writeFile(text);
       await file.sync();
     } finally {
@@ -48,6 +52,25 @@ export async function writeDurably(path: string, text: string | Uint8Array, mode
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Remove the temporary files and folders in `folder` that nobody works on any more. */
+export async function sweepFolder(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch(() => []);
+  for (const entry of entries.filter((name) => name.startsWith(temporaryPrefix))) {
+    const path = join(folder, entry);
+    if ((await ageOf(path)) > abandonedMs) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Make what was written to a file durable, also where it may only be read. Windows wants it open for writing. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, process.platform === "win32" ? "r+" : "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Make the names in a folder durable. Windows can't, and needn't. */

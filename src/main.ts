@@ -14,10 +14,13 @@ import { loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { findCommands } from "./python/interpreter.ts";
+import { Loader } from "./python/loader.ts";
+import type { Resolved } from "./python/messages.ts";
 import { Pool } from "./python/pool.ts";
 import { spawnWorker } from "./python/spawn.ts";
+import { Registry, type Resolution } from "./registry/registry.ts";
 import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
-import type { PageData } from "./web/page.ts";
+import type { PageData, PageEndpoint } from "./web/page.ts";
 
 /** This program's own version. */
 export const version: string = packageJson.version;
@@ -47,27 +50,39 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   const users = config.passwordFile === undefined ? undefined : readPasswordFile(config.passwordFile);
   const tls = config.tls === undefined ? undefined : loadTls(config.tls, log.for("tls.ts"));
 
+  const registry: Registry = new Registry({
+    ...config,
+    load: (model, process) => loader.load(model, process),
+    log: log.for("registry.ts"),
+    audit: (message) => log.for("registry.ts").named("tabpy.audit").info(message),
+  });
   const pool = new Pool({
     ...config,
     commands: findCommands(config.python, process.env),
     spawn: (command) => spawnWorker(command, process.env),
     size: config.workers,
     useOrjson: true,
+    endpoints: {
+      revision: () => registry.revision,
+      resolve: (name) => resolved(registry.resolve(name)),
+    },
     log: log.for("pool.ts"),
   });
+  const loader = new Loader({ startWorker: () => pool.startExtra(), timeoutMs: config.loadTimeoutMs });
   const app = createApp({
     ...config,
     service,
     execute: pool.execute,
     authenticate: users === undefined ? undefined : createAuthenticate(users),
     info: infoBody(config, service),
-    endpoints: () => ({}),
-    page: () => pageData(config, service),
+    endpoints: registry,
+    page: () => pageData(config, service, registry.list()),
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
-  const services: Service[] = [pool, server];
+  const services: Service[] = [pool, registry, server];
   await startAll(services);
+  registry.loadedAtStart.then(() => loader.end());
   const scheme = tls === undefined ? "http" : "https";
   const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
   return {
@@ -99,7 +114,21 @@ function infoBody(config: Config, service: ServiceInfo): unknown {
   };
 }
 
-function pageData(config: Config, service: ServiceInfo): PageData {
+/** What the registry knows of a name, for a worker. */
+function resolved(resolution: Resolution): Resolved {
+  switch (resolution.kind) {
+    case "model":
+      return { model: resolution.model };
+    case "unknown":
+      return { unknown: true };
+    case "unusable":
+      return { unusable: resolution.reason, name: resolution.name };
+    default:
+      return resolution satisfies never;
+  }
+}
+
+function pageData(config: Config, service: ServiceInfo, endpoints: ReturnType<Registry["list"]>): PageData {
   return {
     info: {
       name: service.name,
@@ -120,8 +149,21 @@ function pageData(config: Config, service: ServiceInfo): PageData {
       value: value === undefined ? defaultText(setting) : String(value),
       origin: originText(origin),
     })),
-    endpoints: [],
+    endpoints: Object.entries(endpoints).map(([name, endpoint]) => pageEndpoint(name, endpoint)),
     prefix: service.prefix,
+  };
+}
+
+function pageEndpoint(name: string, endpoint: Readonly<Record<string, unknown>>): PageEndpoint {
+  const { target } = endpoint;
+  return {
+    name,
+    type: String(endpoint.type),
+    version: Number(endpoint.version),
+    description: String(endpoint.description),
+    docstring: String(endpoint.docstring),
+    schema: endpoint.schema,
+    ...(typeof target === "string" ? { target } : {}),
   };
 }
 

@@ -9,3 +9,9 @@ declare module "*.css" {
   // biome-ignore lint/style/noDefaultExport: a text import has no other form
   export default text;
 }
+// A wheel is imported as the path of its file (`with { type: "file" }`), which node:fs reads inside the executable too.
+declare module "*.whl" {
+  const path: string;
+  // biome-ignore lint/style/noDefaultExport: a file import has no other form
+  export default path;
+}

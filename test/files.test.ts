@@ -1,7 +1,16 @@
 // Durable writes and the lock between processes: real files, real processes.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withLock, writeDurably } from "../src/files.ts";
@@ -114,4 +123,22 @@ test("withLock() takes over what it can't look at only when it is old", async ()
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(`${file}.lock`, longAgo, longAgo);
   expect(await entered).toBe("mine");
+});
+
+test("syncFile() takes a file that may only be read", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  writeFileSync(file, "", { mode: 0o444 });
+  chmodSync(folder.path, 0o755);
+  // As another user than root, who may do everything.
+  const program = `
+    const { syncFile } = await import(${JSON.stringify(module)});
+    if (process.getuid() === 0) process.setuid(65534);
+    await syncFile(${JSON.stringify(file)});`;
+  const child = Bun.spawn([process.execPath, "-e", program], {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  expect(await child.exited).toBe(0);
 });

@@ -55,9 +55,11 @@ function checkUsage(
   args: ArgsDef,
   subCommands: Readonly<Record<string, unknown>>,
 ): void {
+  let positionsLeft = Object.values(args).filter(({ type }) => type === "positional").length;
   for (let at = 0; at < rawArgs.length; at++) {
     const given = rawArgs[at] ?? "";
     if (!given.startsWith("-")) {
+      if (positionsLeft-- > 0) continue;
       const known = Object.keys(subCommands);
       const wanted = known.length === 0 ? "options only" : `options, or ${known.join(" or ")}`;
       throw new TabPyError("usage", `Cannot understand "${given}": expected ${wanted}`);

@@ -11,7 +11,9 @@ import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
 import { startTabPy, version } from "../main.ts";
 import { findCommands } from "../python/interpreter.ts";
+import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
+import { deployModelsCommand } from "./deploy-models.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
 import { userCommand } from "./user.ts";
@@ -29,9 +31,19 @@ export const serveCommand: CliCommand = {
   command: defineCommand({
     meta: { name: "tabpy", version, description: "Runs Python for Tableau: an analytics extension server" },
     args,
-    subCommands: { config: configCommand.command, user: userCommand.command },
+    subCommands: {
+      config: configCommand.command,
+      user: userCommand.command,
+      client: clientCommand.command,
+      "deploy-models": deployModelsCommand.command,
+    },
   }),
-  subCommands: { config: configCommand, user: userCommand },
+  subCommands: {
+    config: configCommand,
+    user: userCommand,
+    client: clientCommand,
+    "deploy-models": deployModelsCommand,
+  },
   examples: `EXAMPLE
 
   tabpy --config /etc/tabpy/tabpy.conf

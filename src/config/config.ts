@@ -18,10 +18,17 @@ export interface Config {
   readonly queueTimeoutMs: number;
   readonly workerMaxRequests: number;
   readonly workerMemoryBytes: number;
+  /** Deployed functions that each worker keeps loaded. */
+  readonly workerModels: number;
   readonly isEvaluateEnabled: boolean;
   readonly evaluateTimeoutMs: number;
   /** The timeout as the 408 answer writes it: `30` by default, a Python float when it was configured. */
   readonly evaluateTimeoutText: string;
+  /** Undefined for no limit. */
+  readonly queryTimeoutMs: number | undefined;
+  readonly queryTimeoutText: string;
+  readonly loadTimeoutMs: number;
+  readonly maxArchiveBytes: number;
   /** What the user asked for; this version has no Arrow Flight. */
   readonly isArrowWanted: boolean;
   readonly statePath: string;
@@ -86,9 +93,14 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
     queueTimeoutMs: milliseconds("TABPY_QUEUE_TIMEOUT"),
     workerMaxRequests: number("TABPY_WORKER_MAX_REQUESTS"),
     workerMemoryBytes: number("TABPY_WORKER_MEMORY_MB") * megabyte,
+    workerModels: number("TABPY_WORKER_MODELS"),
     isEvaluateEnabled: isOn("TABPY_EVALUATE_ENABLE"),
     evaluateTimeoutMs: milliseconds("TABPY_EVALUATE_TIMEOUT"),
     evaluateTimeoutText: timeoutText(loaded.values.get("TABPY_EVALUATE_TIMEOUT")),
+    queryTimeoutMs: milliseconds("TABPY_QUERY_TIMEOUT") || undefined,
+    queryTimeoutText: timeoutText(loaded.values.get("TABPY_QUERY_TIMEOUT")),
+    loadTimeoutMs: milliseconds("TABPY_LOAD_TIMEOUT"),
+    maxArchiveBytes: Math.floor(number("TABPY_MAX_ARCHIVE_SIZE_MB") * megabyte),
     isArrowWanted: isOn("TABPY_ARROW_ENABLE"),
     statePath,
     queryObjectPath: derived.get("TABPY_QUERY_OBJECT_PATH") as string,

@@ -128,6 +128,13 @@ export const settings = [
     group: "Python and workers",
   },
   {
+    name: "TABPY_WORKER_MODELS",
+    type: { kind: "integer", min: 1, max: 1_000_000 },
+    default: "32",
+    doc: "Deployed functions that each worker keeps loaded; the least recently used is dropped",
+    group: "Python and workers",
+  },
+  {
     name: "TABPY_EVALUATE_ENABLE",
     type: { kind: "boolean" },
     default: "true",
@@ -145,7 +152,14 @@ export const settings = [
     name: "TABPY_QUERY_TIMEOUT",
     type: seconds(0),
     default: "0",
-    doc: "Seconds that a deployed function may run; 0 for no limit",
+    doc: "Seconds that a deployed function may run when /query calls it; 0 for no limit",
+    group: "Scripts and functions",
+  },
+  {
+    name: "TABPY_LOAD_TIMEOUT",
+    type: seconds(0.1),
+    default: "120",
+    doc: "Seconds that the archive of a newly deployed function may take to load",
     group: "Scripts and functions",
   },
   {
@@ -198,6 +212,13 @@ export const settings = [
     type: megabytes(0.001, 2048),
     default: "100",
     doc: "Largest body of a request, also after gzip is undone",
+    group: "Limits",
+  },
+  {
+    name: "TABPY_MAX_ARCHIVE_SIZE_MB",
+    type: megabytes(0.001, 1_048_576),
+    default: "2048",
+    doc: "Largest archive of a function that may be uploaded",
     group: "Limits",
   },
   {

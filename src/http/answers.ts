@@ -2,7 +2,7 @@
 // that turns a thrown error into a status.
 
 import { errorText, TabPyError } from "../errors.ts";
-import { pythonJson } from "./python-json.ts";
+import { pythonJson } from "../python-json.ts";
 
 /** The text of an error may be as long as a script wants. */
 const maxLoggedChars = 10_000;

@@ -2,16 +2,31 @@
 
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
+import { clientWheelName } from "../python/client-wheel.ts";
 import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
+import { clientFolder, clientPage, clientWheel } from "./client-wheel.ts";
+import {
+  addEndpoint,
+  getEndpoint,
+  listEndpoints,
+  removeEndpoint,
+  status,
+  updateEndpoint,
+  uploadArchive,
+  uploadDestination,
+} from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
 import { caller, logCaller } from "./caller.ts";
 import { frame } from "./frame.ts";
 import { gzip } from "./gzip.ts";
-import { pythonJson } from "./python-json.ts";
+import { pythonJson } from "../python-json.ts";
+import { query } from "./query.ts";
 import { files, page } from "./static.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** The whole HTTP interface as a Hono app. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -32,13 +47,17 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.options("*", () => jsonAnswer({}));
   app.use(access(options.authenticate, service.name));
   if (isDetailed) app.use(caller());
+  const { prefix } = service;
+  const upload = `${prefix}/configurations/endpoint_upload_destination`;
+  // An archive may be larger than other bodies: it goes to the disk.
+  app.put(`${upload}/endpoints/:name/:version/pickle_archive`, uploadArchive(options));
   app.use((c, next) => {
     checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
     return next();
   });
 
-  const route = (below: string, methods: Partial<Record<"GET" | "POST", Handler<AppEnv>>>) => {
-    const path = `${service.prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
+  const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
+    const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
     for (const [method, handler] of Object.entries(methods)) app.on([method], [path], handler);
     const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     app.all(path, () => {
@@ -49,19 +68,25 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   };
   route("/info", { GET: () => bytesAnswer(info) });
   route("/evaluate", { POST: evaluate(options, readBody) });
-  route("/status", { GET: () => jsonAnswer({}) });
-  route("/endpoints", { GET: () => jsonAnswer(options.endpoints()) });
-  route("/endpoints/:name", { GET: (c) => unknownEndpoint(c.req.param("name")) });
-  route("/query/:name", {
-    GET: (c) => unknownQuery(c.req.param("name")),
-    POST: (c) => unknownQuery(c.req.param("name")),
+  route("/query/:name", { GET: query(options, readBody), POST: query(options, readBody) });
+  route("/endpoints", { GET: listEndpoints(options), POST: addEndpoint(options, readBody) });
+  route("/endpoints/", { GET: listEndpoints(options) });
+  route("/endpoints/:name", {
+    GET: getEndpoint(options),
+    PUT: updateEndpoint(options, readBody),
+    DELETE: removeEndpoint(options),
   });
+  route("/tabpy_tools", { GET: clientFolder });
+  route("/tabpy_tools/", { GET: clientPage });
+  route(`/tabpy_tools/${clientWheelName}`, { GET: clientWheel });
+  route("/status", { GET: status(options) });
+  route("/configurations/endpoint_upload_destination", { GET: uploadDestination(options) });
   if (options.staticPath === undefined) {
-    if (service.prefix !== "") route("", { GET: page(options.page) });
+    if (prefix !== "") route("", { GET: page(options.page) });
     route("/", { GET: page(options.page) });
     route("/index.html", { GET: page(options.page) });
   } else {
-    app.get(`${service.prefix}/*`, files(options.staticPath, service.prefix));
+    app.get(`${prefix}/*`, files(options.staticPath, prefix));
   }
 
   app.notFound(() =>
@@ -75,12 +100,4 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     return errorAnswer(error);
   });
   return app;
-}
-
-function unknownEndpoint(name = ""): never {
-  throw new TabPyError("not-found", "Unknown endpoint", { info: `Endpoint ${name} is not found` });
-}
-
-function unknownQuery(name = ""): never {
-  throw new TabPyError("not-found", "UnknownURI", { info: `Endpoint '${name}' does not exist` });
 }

@@ -24,21 +24,24 @@ export function evaluate(options: AppOptions, readBody: ReadBody): (c: Context<A
     try {
       const reply = await options.execute({
         callId: c.get("callId"),
-        kind: "evaluate",
+        what: { kind: "evaluate" },
         body: body.bytes,
         timeoutMs: options.evaluateTimeoutMs,
         signal: gone,
       });
-      if (reply.kind === "result" && reply.body.length > largeAnswerBytes) {
-        // A client that doesn't take its answer must not hold it here for ever.
-        const { socket } = c.env.incoming;
-        socket.setTimeout(options.requestTimeoutMs, () => socket.destroy());
-      }
+      limitSending(c, reply, options.requestTimeoutMs);
       return answer(reply, options.evaluateTimeoutText);
     } finally {
       body.release();
     }
   };
+}
+
+/** A client that doesn't take its large answer must not hold it here for ever. */
+export function limitSending(c: Context<AppEnv>, reply: Reply, timeoutMs: number): void {
+  if (reply.kind !== "result" || reply.body.length <= largeAnswerBytes) return;
+  const { socket } = c.env.incoming;
+  socket.setTimeout(timeoutMs, () => socket.destroy());
 }
 
 function answer(reply: Reply, timeoutText: string): Response {

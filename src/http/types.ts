@@ -1,9 +1,10 @@
 // What the HTTP layer needs from the rest of the program, and what it keeps for each request.
 
+import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/basic.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Execute } from "../python/messages.ts";
+import type { Execute, Model } from "../python/messages.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 
@@ -24,8 +25,36 @@ export interface AppEnv {
   };
 }
 
-/** A deployed function as `GET /endpoints` shows it. */
-export type Endpoints = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+type Shown = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What stands behind a name. */
+export type Resolution =
+  | { readonly kind: "model"; readonly model: Model }
+  | { readonly kind: "unknown" }
+  /** The function `name` is there and can't be called. */
+  | { readonly kind: "unusable"; readonly name: string; readonly reason: string };
+
+/** The deployed functions: src/registry as this layer needs it. */
+export interface EndpointService {
+  /** By name, as GET /endpoints shows them. */
+  list(): Shown;
+  /** By name, as GET /status shows them. */
+  status(): Shown;
+  resolve(name: string): Resolution;
+  /** Take up what other processes have deployed. */
+  refresh(): Promise<void>;
+  /** Resolves when no function is being loaded, or `name` isn't, or after `timeoutMs`. */
+  settled(timeoutMs: number, name?: string): Promise<void>;
+  /** Each takes the JSON of a request's body, and throws TabPyError for what is wrong with it. */
+  add(body: unknown): Promise<Shown>;
+  update(name: string, body: unknown): Promise<Shown>;
+  remove(name: string): Promise<void>;
+  readonly staging: {
+    readonly path: string;
+    checkSize(bytes: number): void;
+    receive(name: string, version: string, bytes: Readable): Promise<string>;
+  };
+}
 
 export interface AppOptions {
   readonly service: ServiceInfo;
@@ -34,7 +63,7 @@ export interface AppOptions {
   readonly authenticate: Authenticate | undefined;
   /** The body of `GET /info`. */
   readonly info: unknown;
-  readonly endpoints: () => Endpoints;
+  readonly endpoints: EndpointService;
   readonly page: () => PageData;
   /** Folder that is served instead of the built-in page. */
   readonly staticPath: string | undefined;
@@ -42,6 +71,9 @@ export interface AppOptions {
   readonly evaluateTimeoutMs: number;
   /** The timeout as the 408 answer writes it, `30` or `3.0`. */
   readonly evaluateTimeoutText: string;
+  /** Undefined for no limit. */
+  readonly queryTimeoutMs: number | undefined;
+  readonly queryTimeoutText: string;
   readonly isGzipEnabled: boolean;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;

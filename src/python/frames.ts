@@ -5,18 +5,23 @@
 // The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
 // untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 //
-// server to worker   start     body {module name: source}; `marker`, `orjson`
-//                    evaluate  body of POST /evaluate; maybe `notAfter`
+// server to worker   start     body {module name: source}; `marker`, `orjson`, `models`
+//                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
+//                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
+//                    load      see whether `model` loads
+//                    resolved  the answer to `resolve`, JSON
 // worker to server   hello     which Python this is: `version`, `implementation`, `executable`
 //                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
 //                    result    body is the JSON of the answer
 //                    raised    the script raised, or didn't compile, or its result can't be written as JSON
 //                    rejected  the request was not well formed
 //                    returned  the call was not begun: its `notAfter` had passed
+//                    resolve   which archive serves the name in the body? `id` is the call that asks
 // A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
 // processes of a machine share: it begins before that instant and after the answer of the call before it was
 // written, or never. So the server knows, without asking, when it may give the call to another worker.
-// A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it.
+// A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
+// left running. No call begins after it. The result of a query carries `etag`.
 
 import type { Header } from "./messages.ts";
 

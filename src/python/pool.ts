@@ -9,13 +9,16 @@ import { watchMemory } from "./memory.ts";
 import type { Call, Reply } from "./messages.ts";
 import type { Job } from "./sent-calls.ts";
 import type { SpawnWorker } from "./spawn.ts";
-import { Worker, type WorkerOptions } from "./worker.ts";
+import { type EndpointLookup, Worker, type WorkerOptions } from "./worker.ts";
 
 export interface PoolOptions {
   /** Interpreters to try, in order; the first suitable one is used from then on. */
   readonly commands: readonly Command[];
   readonly spawn: (command: Command) => ReturnType<SpawnWorker>;
   readonly useOrjson: boolean;
+  /** Deployed functions that each worker keeps loaded. */
+  readonly workerModels: number;
+  readonly endpoints: EndpointLookup;
   /** Workers to keep. */
   readonly size: number;
   /** Calls that may wait for a worker. */
@@ -58,6 +61,8 @@ export class Pool implements Service {
   /** Calls that a worker gave back: first in line. */
   readonly #returned: Job[] = [];
   readonly #ending = new Set<Promise<unknown>>();
+  /** Workers that loader.ts uses, beside the others. */
+  readonly #extra = new Set<Worker>();
   #commands: readonly Command[];
   #refusals: string[] = [];
   #isChosen = false;
@@ -83,7 +88,7 @@ export class Pool implements Service {
     const limit = this.#options.workerMemoryBytes;
     if (limit > 0)
       this.#stopWatching = watchMemory(
-        () => this.#workers,
+        () => [...this.#workers, ...this.#extra],
         limit,
         (worker, bytes) => this.#tooLarge(worker, bytes),
       );
@@ -95,6 +100,7 @@ export class Pool implements Service {
     this.#stopWatching();
     clearTimeout(this.#retryTimer);
     this.#rejectQueue("The server is stopping", 1);
+    for (const worker of this.#extra) worker.kill("the server is stopping");
     for (const worker of [...this.#workers]) {
       this.#forget(worker);
       if (worker.isBusy || worker.pid === undefined) worker.kill("the server is stopping");
@@ -110,7 +116,7 @@ export class Pool implements Service {
     new Promise((resolve, reject) => {
       const job = { call, resolve };
       if (call.signal.aborted) return resolve({ kind: "cancelled" });
-      const worker = this.#idle.pop();
+      const worker = this.#quickWorker(call) ?? this.#takeIdle(call);
       if (worker !== undefined) {
         worker.take(job);
         return;
@@ -124,6 +130,24 @@ export class Pool implements Service {
       }
       this.#enqueue(job, reject);
     });
+
+  /** A worker that is busy for so short a time that to wait for it takes less than to wake another one. */
+  #quickWorker(call: Call): Worker | undefined {
+    if (this.#queue.size > 0 || this.#returned.length > 0) return undefined;
+    const limit = this.#options.workerMaxRequests;
+    for (const worker of this.#workers) {
+      if (worker.isQuickFor(call) && (limit === 0 || worker.callCount < limit)) return worker;
+    }
+    return undefined;
+  }
+
+  /** An idle worker, one that has loaded the function that the call is for if there is one. */
+  #takeIdle({ what }: Call): Worker | undefined {
+    if (what.kind !== "query" || what.model === undefined) return this.#idle.pop();
+    const { model } = what;
+    const at = this.#idle.findLastIndex((worker) => worker.hasModel(model));
+    return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0];
+  }
 
   #enqueue(job: Job, reject: (error: TabPyError) => void): void {
     const onAbort = () => {
@@ -196,7 +220,7 @@ export class Pool implements Service {
   #tooLarge(worker: Worker, bytes: number): void {
     const megabytes = Math.round(bytes / 1024 / 1024);
     const reason = `its memory of ${megabytes} MB passed TABPY_WORKER_MEMORY_MB`;
-    if (worker.isBusy) worker.kill(reason);
+    if (worker.isBusy || this.#extra.has(worker)) worker.kill(reason);
     else if (this.#idle.includes(worker)) this.#replace(worker, reason);
   }
 
@@ -228,8 +252,7 @@ export class Pool implements Service {
     const worker = new Worker(this.#workerOptions(command));
     this.#workers.add(worker);
     this.#starting.add(worker);
-    const ended: Promise<unknown> = worker.ended.then(() => this.#ending.delete(ended));
-    this.#ending.add(ended);
+    this.#watchEnd(worker);
     try {
       await worker.start();
       this.#starting.delete(worker);
@@ -246,6 +269,29 @@ export class Pool implements Service {
       this.#forget(worker);
       if (!this.#isStopping) this.#startFailed(command, error);
     }
+  }
+
+  /**
+   * Start a worker that takes no calls of the pool, once it is known which Python serves. Its user ends it.
+   *
+   * @throws TabPyError `unavailable` when it doesn't start, `config` when there is no suitable Python.
+   */
+  async startExtra(): Promise<Worker> {
+    await this.interpreterFound;
+    const [command] = this.#commands;
+    if (command === undefined || this.#isStopping) throw unavailable("The server is stopping", "", 1);
+    const worker = new Worker({ ...this.#workerOptions(command), onFree: () => {}, onLost: () => {} });
+    this.#extra.add(worker);
+    this.#watchEnd(worker);
+    worker.ended.then(() => this.#extra.delete(worker));
+    await worker.start();
+    return worker;
+  }
+
+  /** `stop` waits for its end. */
+  #watchEnd(worker: Worker): void {
+    const ended: Promise<unknown> = worker.ended.then(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
   }
 
   #startFailed(command: Command, error: unknown): void {
@@ -281,6 +327,8 @@ export class Pool implements Service {
     return {
       spawn: () => this.#options.spawn(command),
       useOrjson: this.#options.useOrjson,
+      models: this.#options.workerModels,
+      endpoints: this.#options.endpoints,
       refuse: (hello) => unsuitable(command, hello),
       onFunction: this.#evaluateLog.isEnabled("INFO")
         ? (callId, text) => inCall(this.#evaluateLog, callId).info(`function to evaluate=${text}`)

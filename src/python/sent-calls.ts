@@ -7,6 +7,8 @@ import type { Call, Reply } from "./messages.ts";
 const leaseMs = 5;
 /** A call is sent behind another one only when the last one took no longer than this. */
 const shortCallMs = 2;
+/** About what it takes to wake an idle process on another core, and to have its answer. */
+const quickCallMs = 0.1;
 /** Larger bodies are not sent twice for a little time gained. */
 const maxAheadBodyBytes = 64 * 1024;
 const maxAheadCalls = 4;
@@ -40,6 +42,7 @@ export class SentCalls {
   readonly #options: SentCallsOptions;
   readonly #calls: SentCall[] = [];
   #headSince = 0;
+  /** By the worker's own clock: ours would count how long it takes to wake it. */
   #lastCallMs = Number.POSITIVE_INFINITY;
   #limitTimer: NodeJS.Timeout | undefined;
   #limitDue = Number.POSITIVE_INFINITY;
@@ -65,6 +68,11 @@ export class SentCalls {
     );
   }
 
+  /** Whether a call runs, and the last one was so short that waking another process would have taken longer. */
+  get isQuick(): boolean {
+    return this.#calls.length > 0 && this.#lastCallMs < quickCallMs;
+  }
+
   /** Put a call at the end of the line. Its `notAfterMs` is for the frame. */
   add(job: Job, number: number, onAbort: () => void): SentCall {
     const now = performance.now();
@@ -76,10 +84,10 @@ export class SentCalls {
     return call;
   }
 
-  /** The head was answered, or returned without having begun: it leaves, and the next one runs. */
-  shift(wasRun: boolean): void {
+  /** The head was answered after `tookMs`, or returned without having begun: it leaves, and the next one runs. */
+  shift(tookMs: number | undefined): void {
     const now = performance.now();
-    if (wasRun) this.#lastCallMs = now - this.#headSince;
+    if (tookMs !== undefined) this.#lastCallMs = tookMs;
     this.#calls.shift();
     const [next] = this.#calls;
     if (next !== undefined) this.#begin(next, now);

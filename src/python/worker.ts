@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
-import type { Call, Header, HelloHeader, Reply, ReplyHeader } from "./messages.ts";
+import type { Call, Header, HelloHeader, Model, Reply, ReplyHeader, Resolved } from "./messages.ts";
 import { OutputReader } from "./output.ts";
 import { workerSources } from "./programs.ts";
 import { type Job, type SentCall, SentCalls } from "./sent-calls.ts";
@@ -28,6 +28,9 @@ const sourcesBody = Buffer.from(JSON.stringify(workerSources));
 export interface WorkerOptions {
   readonly spawn: SpawnWorker;
   readonly useOrjson: boolean;
+  /** How many deployed functions the worker keeps loaded. */
+  readonly models: number;
+  readonly endpoints: EndpointLookup;
   /** Why an interpreter can't be used, undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
   /** Takes the function that a call evaluates; undefined: workers don't say it. */
@@ -42,6 +45,13 @@ export interface WorkerOptions {
   readonly onLost: (worker: Worker, reason: string) => void;
 }
 
+/** What the worker asks about deployed functions. */
+export interface EndpointLookup {
+  readonly resolve: (name: string) => Resolved;
+  /** Changes with everything that `resolve` could answer otherwise. */
+  readonly revision: () => number;
+}
+
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -52,6 +62,8 @@ export class Worker {
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
   readonly #sent: SentCalls;
+  /** Name of a deployed function -> key of the archive that the worker has loaded. */
+  readonly #models = new Map<string, string>();
   #startOutput = "";
   #number = 0;
   #answered = 0;
@@ -111,6 +123,13 @@ export class Worker {
     return this.#sent.canTake(call);
   }
 
+  /** Whether the call that runs will most likely be done at once, and `call` could follow it. */
+  isQuickFor(call: Call): boolean {
+    if (!this.#sent.isQuick || !this.#sent.canTake(call)) return false;
+    const { what } = call;
+    return what.kind !== "query" || what.model === undefined || this.hasModel(what.model);
+  }
+
   /** Resolves when the process and all that it started is gone. */
   get ended(): Promise<unknown> {
     return this.#process.ended;
@@ -141,6 +160,7 @@ export class Worker {
           marker: this.#marker,
           orjson: this.#options.useOrjson,
           announce: this.#options.onFunction !== undefined,
+          models: this.#options.models,
         },
         sourcesBody,
       );
@@ -171,12 +191,37 @@ export class Worker {
     this.#callIds.set(number, call.callId);
     this.#callIds.delete(number - rememberedCalls);
     const sent = this.#sent.add(job, number, onAbort);
-    if (sent.notAfterMs === undefined) {
-      this.#send({ id: number, kind: call.kind }, call.body);
-    } else {
-      const notAfter = Math.floor((sent.notAfterMs + this.#clockOffsetMs) * 1000);
-      this.#send({ id: number, kind: call.kind, notAfter }, call.body);
+    this.#send(this.#header(call, number, sent.notAfterMs), call.body);
+  }
+
+  #header({ what, callId }: Call, id: number, notAfterMs: number | undefined): Header {
+    const notAfter =
+      notAfterMs === undefined ? {} : { notAfter: Math.floor((notAfterMs + this.#clockOffsetMs) * 1000) };
+    switch (what.kind) {
+      case "evaluate":
+        return { id, kind: what.kind, revision: this.#options.endpoints.revision(), ...notAfter };
+      case "query":
+        if (what.model !== undefined) this.#remember(what.model);
+        return { id, kind: what.kind, model: what.model, uuid: callId, ...notAfter };
+      case "load":
+        return { id, kind: what.kind, model: what.model, ...notAfter };
+      default:
+        return what satisfies never;
     }
+  }
+
+  /** Whether the worker has most likely loaded this archive already. */
+  hasModel({ name, key }: Model): boolean {
+    return this.#models.get(name) === key;
+  }
+
+  /** What the worker keeps is known from what it was sent: the same number, the least recently used leaves. */
+  #remember({ name, key }: Model): void {
+    this.#models.delete(name);
+    this.#models.set(name, key);
+    if (this.#models.size <= this.#options.models) return;
+    const [oldest] = this.#models.keys();
+    if (oldest !== undefined) this.#models.delete(oldest);
   }
 
   /** Ask the worker to end when it is idle, and give it a moment for it. */
@@ -212,6 +257,9 @@ export class Worker {
       case "ready":
         this.#waiting.get(header.kind)?.(header);
         return;
+      case "resolve":
+        this.#resolve(header.id, body.toString());
+        return;
       case "result":
       case "raised":
       case "rejected":
@@ -223,17 +271,22 @@ export class Worker {
     }
   }
 
+  #resolve(id: number, name: string): void {
+    const resolved = this.#options.endpoints.resolve(name);
+    this.#send({ id, kind: "resolved" }, Buffer.from(JSON.stringify(resolved)));
+  }
+
   #replied(header: ReplyHeader, body: Buffer): void {
     const sent = this.#sent.head;
     // What was withdrawn is returned later; nobody waits for it any more.
     if (sent === undefined || header.id !== sent.number) return;
-    this.#sent.shift(header.kind !== "returned");
+    this.#sent.shift(header.kind === "returned" ? undefined : header.took / 1000);
     this.#answered++;
     if (header.function !== undefined) this.#options.onFunction?.(sent.job.call.callId, header.function);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
-        this.#settle(sent, { kind: "result", body });
+        this.#settle(sent, { kind: "result", body, etag: header.etag });
         break;
       case "raised":
         this.#settle(sent, { kind: "raised", raised: JSON.parse(body.toString()) });

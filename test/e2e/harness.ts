@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +24,8 @@ export interface StartOptions {
   /** Text of a config file. */
   readonly config?: string;
   readonly args?: readonly string[];
+  /** A state folder to begin with a copy of. */
+  readonly state?: string;
 }
 
 /** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for, a function's text as it is then. */
@@ -149,6 +151,7 @@ export class TestServer {
     this.port = port;
     this.folder = mkdtempSync(join(tmpdir(), "tabpy-e2e-"));
     this.marker = `TABPY_TEST_RUN=${randomUUID()}`;
+    if (options.state !== undefined) cpSync(options.state, join(this.folder, "state"), { recursive: true });
     const config = join(this.folder, "tabpy.conf");
     writeFileSync(config, options.config ?? "[TabPy]\n");
     const temporary = mkdtempSync(join(this.folder, "tmp-"));
@@ -233,6 +236,16 @@ export class TestServer {
     return text();
   }
 
+  /** Run the binary once more with this server's folder and settings, on a port of its own, until it ends. */
+  async runAgain(): Promise<Outcome> {
+    return run(["--config", join(this.folder, "tabpy.conf")], {
+      TABPY_HOST: "127.0.0.1",
+      TABPY_PORT: String(await freePort()),
+      TABPY_STATE_PATH: join(this.folder, "state"),
+      TABPY_PYTHON: python,
+    });
+  }
+
   /** Stop with SIGTERM and see that nothing is left: no process, no temporary file. */
   async stop(): Promise<number | string> {
     if (!this.#hasEnded) {
@@ -310,6 +323,15 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     await server.stop();
     throw error;
   }
+}
+
+/** Stop a server, and start another one with what it left in its state folder. */
+export async function restart(server: TestServer, options: StartOptions = {}): Promise<TestServer> {
+  server.process.kill("SIGTERM");
+  await server.exited;
+  const next = await startServer({ ...options, state: server.path("state") });
+  await server.stop();
+  return next;
 }
 
 /** Other clients' calls: four at a time until `stop`, which says how many failed. */

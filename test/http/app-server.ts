@@ -4,7 +4,7 @@
 import { connect } from "node:net";
 import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
-import type { AppOptions } from "../../src/http/types.ts";
+import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import { createLogger } from "../../src/logging/logger.ts";
 import type { Call, Reply } from "../../src/python/messages.ts";
 import type { PageData } from "../../src/web/page.ts";
@@ -45,6 +45,23 @@ export const service = {
   prefix: "",
 } as const;
 
+/** A registry without a function. */
+export const noEndpoints: EndpointService = {
+  list: () => ({}),
+  status: () => ({}),
+  resolve: () => ({ kind: "unknown" }),
+  refresh: async () => {},
+  settled: async () => {},
+  add: async () => ({}),
+  update: async () => ({}),
+  remove: async () => {},
+  staging: {
+    path: "/state/staging",
+    checkSize: () => {},
+    receive: async () => "/state/staging/endpoints/x/1",
+  },
+};
+
 /** Starts the app; what `options` leaves out is as the server's defaults have it. */
 export async function startApp(options: Partial<AppOptions> = {}): Promise<AppServer> {
   const calls: Call[] = [];
@@ -55,12 +72,14 @@ export async function startApp(options: Partial<AppOptions> = {}): Promise<AppSe
     service,
     authenticate: undefined,
     info: {},
-    endpoints: () => ({}),
+    endpoints: noEndpoints,
     page: () => pageData,
     staticPath: undefined,
     isEvaluateEnabled: true,
     evaluateTimeoutMs: 30_000,
     evaluateTimeoutText: "30",
+    queryTimeoutMs: undefined,
+    queryTimeoutText: "0",
     isGzipEnabled: true,
     maxRequestBytes: 1024 * 1024,
     maxBufferedBytes: 16 * 1024 * 1024,

@@ -90,7 +90,7 @@ test("a call has its kind, its time limit and an id of its own", async () => {
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   const [first, second] = server.calls;
-  expect(first).toMatchObject({ kind: "evaluate", timeoutMs: 1234 });
+  expect(first).toMatchObject({ what: { kind: "evaluate" }, timeoutMs: 1234 });
   expect(first?.callId).not.toBe(second?.callId ?? "");
 });
 

@@ -8,18 +8,24 @@ interface Frame {
   body: string;
 }
 
+const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
-  { id: 0, kind: "start", marker: "m", orjson: true },
-  { id: 7, kind: "evaluate" },
-  { id: 8, kind: "evaluate", notAfter: 123_456_789_012 },
+  { id: 0, kind: "start", marker: "m", orjson: true, models: 3 },
+  { id: 7, kind: "evaluate", revision: 1 },
+  { id: 8, kind: "evaluate", revision: 2, notAfter: 123_456_789_012 },
+  { id: 9, kind: "query", model, uuid: "u", notAfter: 5 },
+  { id: 10, kind: "load", model },
+  { id: 11, kind: "resolved" },
+  { id: 12, kind: "resolve" },
+  { id: 13, kind: "result", took: 7, etag: '"5"' },
   { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
   { id: 0, kind: "ready", pid: 42, clock: 99 },
-  { id: 1, kind: "result" },
-  { id: 2, kind: "raised" },
-  { id: 3, kind: "rejected" },
-  { id: 4, kind: "returned" },
-  { id: 5, kind: "result", leftovers: "processes" },
-  { id: 6, kind: "result", leftovers: "threads" },
+  { id: 1, kind: "result", took: 5 },
+  { id: 2, kind: "raised", took: 0 },
+  { id: 3, kind: "rejected", took: 1 },
+  { id: 4, kind: "returned", took: 0 },
+  { id: 5, kind: "result", took: 9, leftovers: "processes" },
+  { id: 6, kind: "result", took: 9, leftovers: "threads" },
 ];
 const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
 
@@ -75,8 +81,8 @@ writer.write_reply(4, b"raised", b"{}", "threads")
   const python = Bun.spawn([testPython().file, "-c", script, folder], { stdout: "pipe", stderr: "inherit" });
   const written = new Uint8Array(await new Response(python.stdout).arrayBuffer());
   expect(decodeAll(written, 4096)).toEqual([
-    { header: { id: 3, kind: "result" }, body: "[1]" },
-    { header: { id: 4, kind: "raised", leftovers: "threads" }, body: "{}" },
+    { header: { id: 3, kind: "result", took: 5 }, body: "[1]" },
+    { header: { id: 4, kind: "raised", took: 6, leftovers: "threads" }, body: "{}" },
   ]);
 });
 
@@ -92,7 +98,7 @@ test("FrameDecoder refuses lengths that no frame of ours has", () => {
 });
 
 test("FrameDecoder is inside a frame until its last byte has come", () => {
-  const [frame] = encodeFrame({ id: 1, kind: "result" }, Buffer.from("[1]"));
+  const [frame] = encodeFrame({ id: 1, kind: "result", took: 5 }, Buffer.from("[1]"));
   const decoder = new FrameDecoder(() => {});
   decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));
   expect(decoder.isInsideFrame).toBe(true);

@@ -24,6 +24,8 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
     commands: [python],
     spawn: (command) => spawnWorker(command, process.env),
     useOrjson: true,
+    workerModels: 8,
+    endpoints: { revision: () => 1, resolve: () => ({ unknown: true }) },
     size: 2,
     queueSize: 10_000,
     queueTimeoutMs: 60_000,
@@ -46,7 +48,7 @@ function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Rep
   const data = Object.fromEntries((options.args ?? []).map((value, at) => [`_arg${at + 1}`, value]));
   return pool.execute({
     callId: "the-call",
-    kind: "evaluate",
+    what: { kind: "evaluate" },
     body: Buffer.from(JSON.stringify({ script, data })),
     timeoutMs: options.timeoutMs ?? 30_000,
     signal: options.signal ?? new AbortController().signal,

@@ -19,14 +19,21 @@ PROGRAMS = os.path.join(HERE, "..", "..", "src", "python", "programs")
 
 def put_on_import_path():
     """Make the sources importable by the names that they have in a worker."""
-    package = types.ModuleType("_tabpy_worker")
-    package.__path__ = [PROGRAMS]
-    sys.modules["_tabpy_worker"] = package
-    folder = os.path.join(PROGRAMS, "tabpy")
+    for name, folder in (("_tabpy_worker", PROGRAMS), ("_tabpy_predeployed", os.path.join(PROGRAMS, "predeployed"))):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = [folder]
+    import_package("tabpy", os.path.join(PROGRAMS, "tabpy"))
+    # One copy does for all versions, of which few have one, or an old one.
+    borrowed = os.environ.get("TABPY_TEST_CLOUDPICKLE")
+    if borrowed:
+        import_package("cloudpickle", borrowed)
+
+
+def import_package(name, folder):
     spec = importlib.util.spec_from_file_location(
-        "tabpy", os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
-    sys.modules["tabpy"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["tabpy"])
+        name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder])
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
 
 
 class Result(unittest.TextTestResult):

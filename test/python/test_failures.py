@@ -5,7 +5,13 @@ import sys
 import unittest
 
 from _tabpy_worker import failures, results, scripts
-from _tabpy_worker.tabpy_object import TabPy
+from _tabpy_worker.models import ModelCache
+from _tabpy_worker.tabpy_object import Endpoints, TabPy
+
+
+def no_functions():
+    """The `tabpy` of a script where nothing is deployed."""
+    return TabPy(Endpoints(lambda name: {"unknown": True}), ModelCache(1, None), None)
 
 
 def raised_by(text, *arguments):
@@ -14,7 +20,7 @@ def raised_by(text, *arguments):
     script = None
     try:
         script = scripts.Script(text, names)
-        results.encode(script.bind()(TabPy(), *arguments))
+        results.encode(script.bind()(no_functions(), *arguments))
     except BaseException as error:
         body = failures.describe(error, script)
         assert type(body) is bytes and body.isascii()
@@ -175,19 +181,3 @@ class DescribeTest(unittest.TestCase):
         self.assertEqual(raised["cause"], "Endpoint 'add' does not exist")
         self.assertEqual((raised["message"], raised["line"]), ("'response'", 2))
         self.assertNotIn("cause", raised_by("return {}['response']"))
-
-
-class TabPyTest(unittest.TestCase):
-    def test_query_answers_with_an_error_body(self):
-        answer = TabPy().query("x", 1, name="taken", self="too")
-        self.assertEqual(answer, {"message": "UnknownURI", "info": "Endpoint 'x' does not exist"})
-        self.assertEqual(json.loads(results.encode(answer)), answer)
-        self.assertEqual(answer.get("response", 5), 5)
-        self.assertNotIn("response", answer)
-        with self.assertRaises(failures.MissingResponse) as caught:
-            answer["response"]
-        self.assertIsInstance(caught.exception, KeyError)
-        with self.assertRaises(KeyError) as caught:
-            answer["other"]
-        self.assertNotIsInstance(caught.exception, failures.MissingResponse)
-        self.assertEqual(TabPy().query(("a", "b"))["info"], "Endpoint '('a', 'b')' does not exist")

@@ -154,13 +154,10 @@ class FrameWriterTest(unittest.TestCase):
     def test_write_reply_is_read_back(self):
         for number in (1, 255, 2**31, 2**53):
             for kind in (b"result", b"raised", b"rejected"):
-                for leftovers in (None, "processes", "threads"):
-                    with self.subTest(number=number, kind=kind, leftovers=leftovers):
-                        data = written(lambda writer: writer.write_reply(number, kind, b"[1]", leftovers))
-                        expected = {"id": number, "kind": kind.decode()}
-                        if leftovers is not None:
-                            expected["leftovers"] = leftovers
-                        self.assertEqual(read_all(data), [(expected, b"[1]")])
+                for more in ({}, {"leftovers": "threads"}, {"etag": '"é"', "leftovers": "processes"}):
+                    with self.subTest(number=number, kind=kind, more=more):
+                        data = written(lambda writer: writer.write_reply(number, kind, b"[1]", more))
+                        self.assertEqual(read_all(data), [({"id": number, "kind": kind.decode(), **more}, b"[1]")])
 
     def test_write_goes_on_after_a_write_of_a_part(self):
         write = os.write
@@ -175,6 +172,6 @@ class FrameWriterTest(unittest.TestCase):
         os.close(source)
         try:
             with self.assertRaises(OSError):
-                frames.FrameWriter(target).write_reply(1, b"result", b"1")
+                frames.FrameWriter(target).write_reply(1, b"result", b"1", {})
         finally:
             os.close(target)

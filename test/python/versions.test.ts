@@ -7,10 +7,18 @@ import { FrameDecoder } from "../../src/python/frames.ts";
 import type { Header } from "../../src/python/messages.ts";
 import { bootProgram } from "../../src/python/programs.ts";
 import { leaveCounts } from "../counts.ts";
-import { findInterpreters, type Interpreter, isSupported, nameOf, newestMinor } from "./interpreters.ts";
+import {
+  findInterpreters,
+  type Interpreter,
+  isSupported,
+  nameOf,
+  newestMinor,
+  testPython,
+} from "./interpreters.ts";
 
 const timeoutMs = 120_000;
 
+const cloudpickle = folderOf("cloudpickle");
 const interpreters = findInterpreters();
 const supported = interpreters.filter(isSupported);
 const refused = interpreters.filter((one) => !isSupported(one) && !isNewerCPython(one));
@@ -27,6 +35,7 @@ for (const interpreter of supported) {
         stdin: "ignore",
         stdout: "pipe",
         stderr: "pipe",
+        env: { ...process.env, TABPY_TEST_CLOUDPICKLE: cloudpickle },
       });
       const [printed, report, exitCode] = await Promise.all([
         run.stdout.text(),
@@ -85,4 +94,12 @@ for (const interpreter of refused) {
 
 function isNewerCPython({ implementation, version: [major, minor] }: Interpreter): boolean {
   return implementation === "cpython" && (major > 3 || (major === 3 && minor > newestMinor));
+}
+
+/** Where the tests' Python has a package; "" when it doesn't have it. */
+function folderOf(name: string): string {
+  const program = `import ${name}; print(${name}.__path__[0])`;
+  return Bun.spawnSync([testPython().file, "-c", program], { stdin: "ignore", stderr: "ignore" })
+    .stdout.toString()
+    .trim();
 }

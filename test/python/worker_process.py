@@ -26,7 +26,9 @@ def worker_sources():
             sources["_tabpy_worker." + name[:-3]] = _read(name)
     sources["tabpy"] = _read("tabpy", "__init__.py")
     sources["tabpy.tabpy_tools"] = _read("tabpy", "tabpy_tools", "__init__.py")
-    sources["tabpy.tabpy_tools.client"] = _read("tabpy", "tabpy_tools", "client.py")
+    for name in os.listdir(os.path.join(PROGRAMS, "tabpy", "tabpy_tools")):
+        if name.endswith(".py") and name != "__init__.py":
+            sources["tabpy.tabpy_tools." + name[:-3]] = _read("tabpy", "tabpy_tools", name)
     return sources
 
 
@@ -36,10 +38,17 @@ def _read(*parts):
 
 
 class WorkerProcess:
-    """Use it with `with`, or call `close`. `exit_code` is there after that."""
+    """Use it with `with`, or call `close`. `exit_code` is there after that.
+
+    `endpoints` is what it is told of deployed functions: name -> answer, or a list of answers to give one after the
+    other. `asked` has the names that it asked for.
+    """
 
     def __init__(self, orjson=True, announce=False):
         self.exit_code = None
+        self.endpoints = {}
+        self.asked = []
+        self.revision = 1
         self._number = 0
         self._log = tempfile.TemporaryFile()  # a file, not a pipe: whatever is printed, nobody waits for us
         self._log_read = 0
@@ -49,7 +58,7 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "announce": announce},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "announce": announce},
                           json.dumps(worker_sources()).encode("ascii"))
         self.ready = self._read_frame()[0]
 
@@ -72,14 +81,38 @@ class WorkerProcess:
 
     def send(self, request):
         """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
+        return self.reply(self.post({"kind": "evaluate", "revision": self.revision}, request))
+
+    def query(self, model, data, uuid="the-call"):
+        """Call a deployed function; (header, body) of the reply."""
+        body = data if type(data) is bytes else json.dumps({"data": data}).encode("ascii")
+        return self.reply(self.post({"kind": "query", "model": model, "uuid": uuid}, body))
+
+    def load(self, model):
+        """See whether an archive loads; (header, body) of the reply, or None when the worker ended."""
+        return self.reply(self.post({"kind": "load", "model": model}, b""))
+
+    def post(self, header, body):
+        """Send a call without waiting for its reply; its number."""
         self._number += 1
-        self._write_frame({"id": self._number, "kind": "evaluate"}, request)
-        frame = self._read_frame()
-        if frame is None:
-            return None
-        header, body = frame
-        assert header["id"] == self._number, header
-        return header, json.loads(body)
+        self._write_frame({"id": self._number, **header}, body)
+        return self._number
+
+    def reply(self, number):
+        """The reply to a call, after what it asks has been answered; None when the worker ended."""
+        while True:
+            frame = self._read_frame()
+            if frame is None:
+                return None
+            header, body = frame
+            assert header["id"] == number, header
+            if header["kind"] != "resolve":
+                return header, json.loads(body) if body else None
+            name = body.decode("utf-8")
+            self.asked.append(name)
+            known = self.endpoints.get(name, {"unknown": True})
+            answer = known.pop(0) if type(known) is list else known
+            self._write_frame({"id": number, "kind": "resolved"}, json.dumps(answer).encode("ascii"))
 
     def printed(self):
         """What came on descriptor 2 since the last time that this was asked, as text."""

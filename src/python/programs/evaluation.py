@@ -9,6 +9,7 @@ from _tabpy_worker.scripts import EmptyScript
 
 # Longer numbers may be integers that orjson turns into floats: 64 bits hold 18 digits for certain.
 _LONG_NUMBER = b"0" * 19
+_PIECE = 16 * 1024
 _DIGITS_ONLY = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _ARGUMENT_NAMES = {count: tuple("_arg%d" % (at + 1) for at in range(count)) for count in range(17)}
 
@@ -22,10 +23,14 @@ class Rejected(Exception):
         self.info = {} if info is None else info
 
 
+class MalformedJson(Exception):
+    """A body is no JSON; the text is `Type : text` in the words of `json`."""
+
+
 def read_json(body, orjson=None):
-    """The value of a body. Raises Rejected with `json`'s own words when it is no JSON."""
+    """The value of a body. Raises MalformedJson."""
     if orjson is not None:
-        if _LONG_NUMBER not in bytes(body).translate(_DIGITS_ONLY):
+        if not _has_long_number(body):
             try:
                 return orjson.loads(body)
             except ValueError:
@@ -37,7 +42,16 @@ def read_json(body, orjson=None):
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         kind = type(error).__name__
-        raise Rejected("Error processing script", "%s : %s" % (kind, error)) from None
+        raise MalformedJson("%s : %s" % (kind, error)) from None
+
+
+def _has_long_number(body):
+    """Whether so many digits stand side by side that they may be an integer of more than 64 bits."""
+    for start in range(0, len(body), _PIECE):  # piece by piece: what fits into the processor's cache is faster
+        piece = bytes(body[start:start + _PIECE + len(_LONG_NUMBER) - 1])
+        if _LONG_NUMBER in piece.translate(_DIGITS_ONLY):
+            return True
+    return False
 
 
 def parse_evaluate(body, scripts, orjson=None):
@@ -45,7 +59,10 @@ def parse_evaluate(body, scripts, orjson=None):
 
     Raises Rejected for a malformed request, and what compiling the script raises.
     """
-    request = read_json(body, orjson)
+    try:
+        request = read_json(body, orjson)
+    except MalformedJson as error:
+        raise Rejected("Error processing script", str(error)) from None
     text = request.get("script") if type(request) is dict else None
     if text is None:
         raise Rejected("Script is empty.")

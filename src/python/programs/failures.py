@@ -36,6 +36,17 @@ def describe(error, script=None):
     return json.dumps(raised).encode("ascii")
 
 
+def short_text(error):
+    """`Type : text` of what was raised."""
+    return "%s : %s" % (type(error).__name__, _text_of(error))
+
+
+def describe_not_loaded(error):
+    """JSON bytes for a `raised` frame: the archive of a function can't be loaded."""
+    return json.dumps({"type": type(error).__name__, "message": _text_of(error), "line": None, "frames": [],
+                       "isNotLoaded": True}).encode("ascii")
+
+
 def _text_of(error):
     try:
         text = str(error)

@@ -5,22 +5,30 @@
 # The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
 # untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 #
-# server to worker   start     body {module name: source}; `marker`, `orjson`
-#                    evaluate  body of POST /evaluate; maybe `notAfter`
+# server to worker   start     body {module name: source}; `marker`, `orjson`, `models`
+#                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
+#                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
+#                    load      see whether `model` loads
+#                    resolved  the answer to `resolve`, JSON
 # worker to server   hello     which Python this is: `version`, `implementation`, `executable`
 #                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
 #                    result    body is the JSON of the answer
 #                    raised    the script raised, or didn't compile, or its result can't be written as JSON
 #                    rejected  the request was not well formed
 #                    returned  the call was not begun: its `notAfter` had passed
+#                    resolve   which archive serves the name in the body? `id` is the call that asks
 # A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
 # processes of a machine share: it begins before that instant and after the answer of the call before it was
 # written, or never. So the server knows, without asking, when it may give the call to another worker.
-# A reply may carry `leftovers`: processes or threads that the call left running. No call begins after it.
+# A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
+# left running. No call begins after it. The result of a query carries `etag`.
 
+import _thread
+import collections
 import io
 import json
 import os
+import signal
 import struct
 
 LENGTHS = struct.Struct("<II")
@@ -86,13 +94,16 @@ class FrameWriter:
     def __init__(self, fd):
         self._fd = fd
 
-    def write_reply(self, number, kind, body, leftovers=None, function=None):
-        """Answer call `number`. `function` is JSON, for the log. Raises OSError when the server is gone."""
-        head = b'{"id":%d,"kind":"%b"' % (number, kind)  # not worth the JSON encoder
-        if leftovers is not None:
-            head += b',"leftovers":"%b"' % leftovers.encode("ascii")
+    def write_reply(self, number, kind, body, took, more, function=None):
+        """Answer call `number`; `more` are further members of the header, `function` one that is JSON already.
+
+        Raises OSError when the server is gone.
+        """
+        head = b'{"id":%d,"kind":"%b","took":%d' % (number, kind, took)
+        if more:  # rare: else not worth the JSON encoder
+            head += b"," + json.dumps(more).encode("ascii")[1:-1]
         if function is not None:
-            head += b',"function":%b' % function
+            head += b',"function":' + function
         self._write_frame(head + b"}", body)
 
     def write(self, header, body=b""):
@@ -113,3 +124,63 @@ class FrameWriter:
             view = memoryview(data)
             while written < len(data):
                 written += os.write(self._fd, view[written:])
+
+
+class _SignalsLater:
+    """Lets no signal's handler break off what is half read: it runs afterwards."""
+
+    def __enter__(self):
+        if hasattr(signal, "pthread_sigmask"):
+            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            except BaseException:  # the handler of one that had come already
+                self.__exit__()
+                raise
+
+    def __exit__(self, *_):
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+
+class Channel:
+    """Both directions; and questions to the server in the middle of a call, from any thread of it."""
+
+    def __init__(self, reader, writer):
+        self._reader = reader
+        self._writer = writer
+        self._later = collections.deque()  # calls that came before the answer to a question
+        self._lock = _thread.allocate_lock()
+        self._process = os.getpid()
+
+    def read(self):
+        """The next call as (header, body); None at the end of the stream."""
+        return self._later.popleft() if self._later else self._reader.read()
+
+    def wait_for_end(self):
+        self._reader.wait_for_end()
+
+    def write(self, header):
+        self._writer.write(header)
+
+    def reply(self, number, kind, body=b"", took=0, more=None, function=None):
+        """Answer call `number`, which took so many microseconds. Raises OSError when the server is gone."""
+        with self._lock:
+            self._writer.write_reply(number, kind, body, took, more, function)
+
+    def ask(self, number, kind, text):
+        """Ask something in call `number` and wait for the answer, a dict.
+
+        Raises RuntimeError in a process that a script has forked, OSError when the server is gone.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("tabpy can't be used in a process that the script has started")
+        with _SignalsLater(), self._lock:
+            self._writer.write({"id": number, "kind": kind}, text.encode("utf-8", "backslashreplace"))
+            while True:
+                frame = self._reader.read()
+                if frame is None:
+                    raise OSError("the server is gone")
+                if frame[0]["kind"] == "resolved":
+                    return json.loads(bytes(frame[1]))
+                self._later.append(frame)

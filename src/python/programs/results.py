@@ -29,13 +29,14 @@ _TEXT = frozenset((str,))
 DEEPEST_PLAIN = 64
 
 
-def encode(value, orjson=None):
+def encode(value, orjson=None, keep_nan=False):
     """JSON bytes of `value`.
 
-    Parameters: `orjson` is that module, or None. Raises TypeError for what JSON can't hold ("Object of type X is
+    Parameters: `orjson` is that module, or None; `keep_nan` writes NaN and infinities as Python's own `json` does,
+    where others write null. Raises TypeError for what JSON can't hold ("Object of type X is
     not JSON serializable"), ValueError for circular references, and what a lazy iterable or `__str__` raises.
     """
-    if orjson is not None and _has_large_list(value):
+    if orjson is not None and not keep_nan and _has_large_list(value):
         options = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
         try:
             encoded = orjson.dumps(value, option=options)
@@ -46,9 +47,9 @@ def encode(value, orjson=None):
                 return encoded
     if _is_plain(value):
         text = _encode_plain(value)
-        if "NaN" not in text and "Infinity" not in text:
+        if keep_nan or "NaN" not in text and "Infinity" not in text:
             return text.encode("ascii")
-    return _Writer().text(value).encode("ascii")
+    return _Writer(keep_nan).text(value).encode("ascii")
 
 
 def _encode_plain(value):
@@ -94,7 +95,8 @@ def _is_plain(value):
 class _Writer:
     """Writes any value that the contract names, one piece of text at a time."""
 
-    def __init__(self):
+    def __init__(self, keep_nan=False):
+        self._float_text = json.dumps if keep_nan else _float_text
         self._open = set()  # ids of the containers being written, to tell a circle
 
     def text(self, value):
@@ -108,7 +110,7 @@ class _Writer:
         if kind is int:
             return int.__repr__(value)
         if kind is float:
-            return _float_text(value)
+            return self._float_text(value)
         if kind is list or kind is tuple:
             return self._list(value)
         if kind is dict:
@@ -121,7 +123,7 @@ class _Writer:
         if isinstance(value, int):
             return int.__repr__(value)
         if isinstance(value, float):
-            return _float_text(value)
+            return self._float_text(value)
         if isinstance(value, (tuple, list)) or hasattr(type(value), "_asdict"):
             if hasattr(type(value), "_asdict"):  # a named tuple
                 return self._object(value._asdict().items(), value)

@@ -13,37 +13,38 @@ import signal
 import sys
 import time
 
-from _tabpy_worker import evaluation, failures, results, scripts
+from _tabpy_worker import evaluation, failures, models, queries, results, scripts
 from _tabpy_worker.announcement import QUICK_NS
-from _tabpy_worker.frames import MAX_BODY_BYTES, FrameReader, FrameWriter
+from _tabpy_worker.frames import MAX_BODY_BYTES, Channel, FrameReader, FrameWriter
 from _tabpy_worker.output import ScriptOutput
-from _tabpy_worker.tabpy_object import TabPy
+from _tabpy_worker.tabpy_object import Endpoints, TabPy
 
 OOM_SCORE = b"500"
+LARGE_BODY_BYTES = 1024 * 1024
 
 
 def main(start):
     """Serve calls until the channel closes. `start` is the header of the server's first frame."""
-    reader, writer = _take_channel()
+    channel = _take_channel()
     output = ScriptOutput(start["marker"], start.get("memory"))
     faulthandler.enable(2)
     _prefer_for_oom_killer()
     scripts.register_module()
-    worker = Worker(_load_orjson() if start.get("orjson", True) else None, output, start.get("announce", False))
+    worker = Worker(start, channel, output)
     gc.collect()
     gc.freeze()
-    writer.write({"id": 0, "kind": "ready", "pid": os.getpid(), "clock": time.monotonic_ns() // 1000})
-    worker.serve(reader, writer)
+    channel.write({"id": 0, "kind": "ready", "pid": os.getpid(), "clock": time.monotonic_ns() // 1000})
+    worker.serve()
 
 
 def _take_channel():
     """Move the channel off descriptors 0 and 1, where scripts and their children would find it."""
-    reader, writer = FrameReader(os.dup(0)), FrameWriter(os.dup(1))
+    channel = Channel(FrameReader(os.dup(0)), FrameWriter(os.dup(1)))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    return reader, writer
+    return channel
 
 
 def _prefer_for_oom_killer():
@@ -64,62 +65,118 @@ def _load_orjson():
 
 
 class Worker:
-    """Runs calls one at a time."""
+    """Runs calls one at a time. `start` is the header of the server's first frame."""
 
-    def __init__(self, orjson, output, announces):
-        self._orjson = orjson
+    def __init__(self, start, channel, output):
+        self._orjson = _load_orjson() if start.get("orjson", True) else None
+        self._channel = channel
         self._output = output
-        self._announces = announces
+        self._announces = start.get("announce", False)
         self._scripts = scripts.ScriptCache()
-        self._tabpy = TabPy()
+        self._models = models.ModelCache(start.get("models", 1), self._load_model)
+        self._number = 0
+        self._used = None  # what a large call used: freed when its answer is on its way
+        self._endpoints = Endpoints(self._ask_endpoint)
+        self._tabpy = TabPy(self._endpoints, self._models, self._orjson)
         self._surroundings = Surroundings()
 
-    def serve(self, reader, writer):
+    def serve(self):
         """Answer frames until the channel ends."""
         process = os.getpid()
+        run = {"evaluate": self._evaluate, "query": self._query, "load": self._load}
         while True:
-            frame = reader.read()
+            frame = self._channel.read()
             if frame is None:
                 return
             header, body = frame
             frame = None
-            number = header["id"]
+            number = self._number = header["id"]
             if "notAfter" in header and time.monotonic_ns() > header["notAfter"] * 1000:
-                writer.write_reply(number, b"returned", b"")
+                self._channel.reply(number, b"returned")
                 continue
+            began = time.monotonic_ns()
             self._output.start_call(number)
-            kind, answer = self._evaluate(body)
+            try:
+                kind, answer, more = run[header["kind"]](header, body)
+            except evaluation.Rejected as rejected:
+                kind, answer, more = b"rejected", failures.describe_rejection(rejected), {}
             body = None
             if os.getpid() != process:  # a script forked and its child came back here: only one may answer
                 os._exit(0)
             self._output.end_call()
             leftovers = self._surroundings.restore()
-            writer.write_reply(number, kind, answer, leftovers, self._output.take_function())
-            answer = None
             if leftovers:
-                reader.wait_for_end()
+                more = {**more, "leftovers": leftovers}
+            took = (time.monotonic_ns() - began) // 1000
+            self._channel.reply(number, kind, answer, took, more, self._output.take_function())
+            answer = self._used = None
+            if leftovers:
+                self._channel.wait_for_end()
                 return
 
-    def _evaluate(self, body):
+    def _evaluate(self, header, body):
         script = None
         try:
+            self._endpoints.start_call(header.get("revision"))
+            is_large = len(body) > LARGE_BODY_BYTES
             script, arguments = evaluation.parse_evaluate(body, self._scripts, self._orjson)
             body = None
             if self._announces:
                 self._output.announce(script)
             began = time.monotonic_ns()
             value = script.bind()(self._tabpy, *arguments)
+            if is_large:
+                self._used = arguments, value
             script.is_quick = time.monotonic_ns() - began <= QUICK_NS
             arguments = None
-            encoded = results.encode(value, self._orjson)
-            if len(encoded) > MAX_BODY_BYTES:
-                raise ValueError("The result is %d bytes of JSON, more than 1 GiB" % len(encoded))
-            return b"result", encoded
-        except evaluation.Rejected as rejected:
-            return b"rejected", failures.describe_rejection(rejected)
+            return b"result", _checked(results.encode(value, self._orjson)), {}
+        except evaluation.Rejected:
+            raise
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: they end the call, not the worker
             self._surroundings.restore_recursion_limit()  # a low one would stop the description too
-            return b"raised", failures.describe(error, script)
+            return b"raised", failures.describe(error, script), {}
+
+    def _query(self, header, body):
+        try:
+            arguments, keywords = queries.parse_query(body, self._orjson)
+            body = None
+            model = header.get("model")
+            if model is None:  # nothing has this name: only the body was to be looked at
+                return b"result", b"", {}
+            response = queries.call(self._models.get(model), arguments, keywords, self._orjson)
+            answer = _checked(queries.answer(response, model, header["uuid"]))
+            return b"result", answer, {"etag": queries.etag(response)}
+        except evaluation.Rejected:
+            raise
+        except models.NotLoaded as error:
+            return b"raised", failures.describe_not_loaded(error), {}
+        except BaseException as error:
+            self._surroundings.restore_recursion_limit()
+            return b"raised", failures.describe(error), {}
+
+    def _load(self, header, _):
+        """Only to see whether it loads: what was loaded is not kept."""
+        try:
+            self._load_model(header["model"])
+            return b"result", b"", {}
+        except models.NotLoaded as error:
+            return b"raised", failures.describe_not_loaded(error), {}
+
+    def _load_model(self, model):
+        """The query object; threads that its libraries start stay with it."""
+        before = _thread._count()
+        found = models.load(model)
+        self._surroundings.accept_threads(_thread._count() - before)
+        return found
+
+    def _ask_endpoint(self, name):
+        return self._channel.ask(self._number, "resolve", str(name))
+
+
+def _checked(encoded):
+    if len(encoded) > MAX_BODY_BYTES:
+        raise ValueError("The result is %d bytes of JSON, more than 1 GiB" % len(encoded))
+    return encoded
 
 
 class Surroundings:
@@ -131,6 +188,10 @@ class Surroundings:
         self._posix = os.name == "posix"
         self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
         self._adopted = self._open_children_of_keeper()
+
+    def accept_threads(self, number):
+        """So many more threads are no leftovers of a call."""
+        self._threads += max(0, number)
 
     def restore_recursion_limit(self):
         if sys.getrecursionlimit() != self._recursion_limit:

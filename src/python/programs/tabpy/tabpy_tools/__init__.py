@@ -1,1 +1,1 @@
-"""Client of a TabPy server."""
+"""Client of a TabPy server: see `tabpy.tabpy_tools.client.Client`."""

@@ -1,23 +1,18 @@
-"""Client of a TabPy server, standard library only."""
+"""Client of a TabPy server: deploys Python functions, calls them, and looks after them.
 
-import base64
-import json
-import ssl
-import urllib.error
-import urllib.request
+Needs the standard library alone, and cloudpickle to deploy. HTTP is in rest.py, saving functions in archives.py,
+bringing them to the server in deployment.py.
+"""
 
+import re
+import tempfile
+import urllib.parse
 
-class ResponseError(Exception):
-    """The server answered with an error.
+from tabpy.tabpy_tools.archives import as_query_object, write_archive
+from tabpy.tabpy_tools.deployment import LoadError, archive_folder, send_archive, wait_until_loaded
+from tabpy.tabpy_tools.rest import ResponseError, Service
 
-    Attributes: `status_code` (HTTP status), `message` and `info` (members of the error body).
-    """
-
-    def __init__(self, status_code, message, info):
-        super().__init__("HTTP %d: %s (%s)" % (status_code, message, info))
-        self.status_code = status_code
-        self.message = message
-        self.info = info
+__all__ = ["Client", "LoadError", "ResponseError"]
 
 
 class Client:
@@ -29,28 +24,257 @@ class Client:
         URL of the server, `http://localhost:9004/` for example.
     query_timeout : float
         Seconds to wait for an answer.
+    verify : bool, str, os.PathLike or ssl.SSLContext
+        How an https server proves itself: True, by a certificate that this machine trusts; a path, by one that the
+        CA in that PEM file signed; False, not at all, so that anyone may stand in for it.
+    remote_server : bool
+        TabPy's: the server doesn't share a disk with this machine. Only matters for a server that takes no uploads.
+    localhost_endpoint : str, optional
+        TabPy's, without effect.
+    load_timeout : float
+        Seconds that `deploy` waits until the server has loaded the function.
+
+    Raises
+    ------
+    ValueError
+        An argument can't be used.
+
+    Examples
+    --------
+    >>> client = Client("https://tabpy.example.com/", verify="ca.pem")
+    >>> client.set_credentials("alice", password)
+    >>> client.deploy("add", lambda x, y: x + y, "Adds two numbers")
+    >>> client.query("add", 3, 4)["response"]
+    7
     """
 
-    def __init__(self, endpoint, query_timeout=1000):
-        if not isinstance(endpoint, str) or not endpoint.lower().startswith(("http://", "https://")):
-            raise ValueError("endpoint %r: expected a URL that begins with http:// or https://" % (endpoint,))
-        self._endpoint = endpoint.rstrip("/") + "/"
-        self._authorization = None
+    def __init__(self, endpoint, query_timeout=1000, verify=True, remote_server=False, localhost_endpoint=None,
+                 load_timeout=1800):
+        self._service = Service(endpoint, verify)
+        self._is_remote = bool(remote_server)
         self.query_timeout = query_timeout
+        self.load_timeout = load_timeout
 
     def __repr__(self):
-        return "<Client of %s>" % self._endpoint
+        return "<Client of %s>" % self._service.url
+
+    @property
+    def query_timeout(self):
+        """Seconds to wait for an answer, more than 0."""
+        return self._query_timeout
+
+    @query_timeout.setter
+    def query_timeout(self, seconds):
+        self._query_timeout = _checked_seconds("query_timeout", seconds)
+
+    @property
+    def load_timeout(self):
+        """Seconds that `deploy` waits until the server has loaded the function, more than 0."""
+        return self._load_timeout
+
+    @load_timeout.setter
+    def load_timeout(self, seconds):
+        self._load_timeout = _checked_seconds("load_timeout", seconds)
 
     def set_credentials(self, username, password):
         """Send these with every call from now on.
+
+        They are not kept in a function that uses this client and is deployed.
 
         Parameters
         ----------
         username : str
         password : str
+
+        Raises
+        ------
+        TypeError, ValueError
+            One of them can't be used.
         """
-        pair = ("%s:%s" % (username, password)).encode("utf-8")
-        self._authorization = "Basic " + base64.b64encode(pair).decode("ascii")
+        self._service.set_credentials(username, password)
+
+    def query(self, name, *args, **kwargs):
+        """Call a deployed function.
+
+        Parameters
+        ----------
+        name : str
+            Name of the function, or of an alias.
+        *args, **kwargs
+            The arguments, by position or by name; not both. Arrays of numpy and Series of pandas go as lists.
+
+        Returns
+        -------
+        dict
+            `response` is the result; `model` and `version` say what answered, `uuid` names the call.
+
+        Raises
+        ------
+        ResponseError
+            The server answered with an error: no such function, or it raised an exception.
+        OSError
+            The server can't be reached or takes longer than `query_timeout`.
+        ValueError
+            Arguments by position and by name are mixed.
+
+        Examples
+        --------
+        >>> client.query("add", 3, 4)["response"]
+        7
+        >>> client.query("add", x=3, y=4)["response"]
+        7
+        """
+        if args and kwargs:
+            raise ValueError("Cannot query %r: expected all arguments by position, or all by name" % (name,))
+        return self._ask("POST", "query/" + _quoted(name), {"data": kwargs or list(args)})
+
+    def deploy(self, name, obj, description=None, schema=None, override=False, is_public=None):
+        """Make a function an endpoint, and wait until the server has loaded it.
+
+        The function is saved as it is now, with the variables and the functions of this notebook or script that it
+        uses. Modules that it imports must be installed on the server.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, underscores, hyphens and spaces.
+        obj : callable or QueryObject
+            The function.
+        description : str, optional
+            One line on what it does.
+        schema : dict, optional
+            What it takes and gives: see `tabpy.tabpy_tools.schema.generate_schema`.
+        override : bool
+            Whether to replace the function of that name. `description`, `schema` and `is_public` then stay as they
+            are unless they are given.
+        is_public : bool, optional
+            Whether Tableau shows it to people who write calculations.
+
+        Raises
+        ------
+        RuntimeError
+            There is one of that name, and `override` is not set; or the server takes no uploads, and its disk is not
+            this machine's.
+        LoadError
+            The server can't load it, and goes on with the version that it had.
+        ResponseError
+            The server answered with an error.
+        OSError
+            The server can't be reached, or loads longer than `load_timeout` (TimeoutError).
+        TypeError, ValueError
+            An argument can't be used.
+        pickle.PicklingError
+            The function, or something that it uses, can't be saved.
+        ImportError
+            cloudpickle is not installed.
+
+        Examples
+        --------
+        >>> def add(x, y):
+        ...     return [a + b for a, b in zip(x, y)]
+        >>> client.deploy("add", add, "Adds two columns")
+        >>> client.deploy("add", add, override=True)
+        """
+        _check_name(name)
+        query_object = as_query_object(obj, description or "")
+        existing = self._find(name)
+        if existing is not None and not override:
+            raise RuntimeError("Endpoint %r already exists: give override=True to replace it" % name)
+        version = 1 if existing is None else existing["version"] + 1
+        with tempfile.TemporaryFile() as file:
+            versions = write_archive(query_object, file)
+            src_path = send_archive(self._service, name, version, file, self.query_timeout, self._is_remote)
+        endpoint = {
+            "name": name, "type": "model", "src_path": src_path, "version": version,
+            "docstring": query_object.get_docstring(), "methods": query_object.get_methods(), "dependencies": [],
+            **_given(description=description, schema=schema, is_public=is_public), **versions,
+        }
+        if existing is None:
+            answer = self._ask("POST", "endpoints", endpoint)
+        else:
+            answer = self._ask("PUT", "endpoints/" + _quoted(name), {**endpoint, "should_update_version": True})
+        deployed = answer.get(name, endpoint)["version"]
+        wait_until_loaded(self._service, name, deployed, self.query_timeout, self.load_timeout)
+
+    def alias(self, alias, existing_endpoint_name, description=None):
+        """Give an endpoint a second name, or point that name at another endpoint.
+
+        Parameters
+        ----------
+        alias : str
+            The second name: letters, digits, underscores, hyphens and spaces.
+        existing_endpoint_name : str
+            The endpoint that answers under it.
+        description : str, optional
+
+        Raises
+        ------
+        RuntimeError
+            A function has that name.
+        ResponseError
+            The server answered with an error: the endpoint doesn't exist, or the alias would stand for itself.
+        OSError
+            The server can't be reached.
+        """
+        _check_name(alias)
+        existing = self._find(alias)
+        endpoint = {"name": alias, "type": "alias", "target": existing_endpoint_name,
+                    "dependencies": [existing_endpoint_name], **_given(description=description)}
+        if existing is None:
+            self._ask("POST", "endpoints", {"description": "Alias for %s" % existing_endpoint_name, **endpoint})
+        elif existing.get("type") == "alias":
+            self._ask("PUT", "endpoints/" + _quoted(alias), {**endpoint, "should_update_version": True})
+        else:
+            raise RuntimeError("Endpoint %r is a function: remove it before you make it an alias" % alias)
+
+    def remove(self, name):
+        """Remove an endpoint.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        ResponseError
+            The server answered with an error: it doesn't exist, or an alias stands for it.
+        OSError
+            The server can't be reached.
+        """
+        self._ask("DELETE", "endpoints/" + _quoted(name))
+
+    def update_endpoint_info(self, name, description=None, schema=None, is_public=None):
+        """Change what is said about an endpoint, and leave its function as it is.
+
+        Parameters
+        ----------
+        name : str
+        description : str, optional
+        schema : dict, optional
+        is_public : bool, optional
+            What isn't given stays.
+
+        Raises
+        ------
+        ValueError
+            Nothing is given.
+        ResponseError
+            The server answered with an error: the endpoint doesn't exist.
+        OSError
+            The server can't be reached.
+        """
+        changes = _given(description=description, schema=schema, is_public=is_public)
+        if not changes:
+            raise ValueError("Nothing to change of %r: expected description, schema or is_public" % (name,))
+        path = "endpoints/" + _quoted(name)
+        existing = self._ask("GET", path)
+        endpoint = {"name": name, "should_update_version": False, **changes}
+        endpoint.update({member: existing[member] for member in ("type", "version", "target", "dependencies",
+                                                                 "docstring") if member in existing})
+        if existing.get("type") != "alias":
+            destination = self._ask("GET", "configurations/endpoint_upload_destination")["path"]
+            endpoint["src_path"] = archive_folder(destination, name, existing["version"])
+        self._ask("PUT", path, endpoint)
 
     def get_endpoints(self, type=None):
         """The functions deployed on the server.
@@ -72,7 +296,7 @@ class Client:
         OSError
             The server can't be reached.
         """
-        endpoints = self._request("GET", "endpoints")
+        endpoints = self._ask("GET", "endpoints")
         if type is None:
             return endpoints
         return {name: endpoint for name, endpoint in endpoints.items() if endpoint.get("type") == type}
@@ -87,24 +311,39 @@ class Client:
         OSError
             The server can't be reached.
         """
-        return self._request("GET", "status")
+        return self._ask("GET", "status")
 
-    def _request(self, method, path):
-        request = urllib.request.Request(self._endpoint + path, method=method)
-        if self._authorization is not None:
-            request.add_header("Authorization", self._authorization)
+    def _ask(self, method, path, body=None):
+        return self._service.request(method, path, self.query_timeout, body)[0]
+
+    def _find(self, name):
         try:
-            context = ssl.create_default_context() if self._endpoint.startswith("https") else None
-            with urllib.request.urlopen(request, timeout=self.query_timeout, context=context) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _response_error(error.code, error.read()) from None
+            return self._ask("GET", "endpoints/" + _quoted(name))
+        except ResponseError as error:
+            if error.status_code == 404 and error.message == "Unknown endpoint":
+                return None
+            raise
 
 
-def _response_error(status, body):
-    try:
-        answer = json.loads(body)
-        return ResponseError(status, answer.get("message"), answer.get("info"))
-    except (ValueError, AttributeError):
-        return ResponseError(status, "the answer is not a TabPy error", body[:200].decode("utf-8", "replace"))
+def _check_name(name):
+    if not isinstance(name, str):
+        raise TypeError("Endpoint name %r: expected a str" % (name,))
+    if re.fullmatch(r"[a-zA-Z0-9_\- ]+", name) is None:
+        raise ValueError(
+            "Endpoint name %r: expected only a-z, A-Z, 0-9, underscores, hyphens and spaces" % name)
+
+
+def _checked_seconds(name, seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
+        raise ValueError("%s %r: expected a number of seconds more than 0" % (name, seconds))
+    return seconds
+
+
+def _given(**members):
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _quoted(name):
+    if not isinstance(name, str) or not name:
+        raise TypeError("Endpoint name %r: expected a str" % (name,))
+    return urllib.parse.quote(name, safe="")

@@ -1,0 +1,56 @@
+// The client library, for pip: a page with a link to the wheel, as `pip install --find-links` reads it, and the wheel.
+
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
+import { html } from "hono/html";
+import { readClientWheel } from "../python/client-wheel.ts";
+import type { AppEnv } from "./types.ts";
+
+/** A new version of the server has other bytes at the same place. */
+const headers = { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" };
+
+/** The handler of /tabpy_tools/. Its link is relative, so that it also holds behind a proxy that adds a path. */
+export async function clientPage(c: Context<AppEnv>): Promise<Response> {
+  const { name, bytes } = readClientWheel();
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  const page = await html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>tabpy-tools</title>
+</head>
+<body>
+<h1>tabpy-tools</h1>
+<p>The client library of this server: it deploys Python functions and calls them.</p>
+<p><a href="${name}#sha256=${hash}">${name}</a></p>
+<p>With the address of this page:</p>
+<pre>pip install tabpy-tools --find-links ADDRESS</pre>
+<p>pip takes a server without https only with <code>--trusted-host HOST</code> besides, unless it is this computer.</p>
+</body>
+</html>
+`;
+  const body = Buffer.from(String(page));
+  return c.body(body, 200, {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Length": String(body.length),
+    "Content-Security-Policy":
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    ...headers,
+  });
+}
+
+/** The handler of /tabpy_tools without its slash, from where a relative link would lead elsewhere. */
+export function clientFolder(c: Context<AppEnv>): Response {
+  return c.body(null, 308, { Location: "tabpy_tools/", "Content-Length": "0" });
+}
+
+/** The handler of the wheel. */
+export function clientWheel(c: Context<AppEnv>): Response {
+  const { bytes } = readClientWheel();
+  return c.body(bytes, 200, {
+    "Content-Type": "application/octet-stream",
+    "Content-Length": String(bytes.length),
+    ...headers,
+  });
+}

@@ -1,0 +1,119 @@
+// The management API: /endpoints, /status and the upload destination. What may be deployed and how it is kept is the
+// registry's affair; this file reads requests and writes answers.
+
+import type { Context } from "hono";
+import { errorText, TabPyError } from "../errors.ts";
+import { parseExactJson } from "../python-json.ts";
+import { jsonAnswer } from "./answers.ts";
+import type { ReadBody } from "./body.ts";
+import type { AppEnv, AppOptions } from "./types.ts";
+
+type Handler = (c: Context<AppEnv>) => Promise<Response>;
+
+/** How long the answer to a deployment waits for its load, so that most clients find it done. */
+const deployWaitMs = 5000;
+/** The same for GET /status, which clients poll. */
+const statusWaitMs = 1000;
+/** The longest wait that a client may ask for. */
+const maxWaitSeconds = 60;
+const waitPreference = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i;
+
+/** GET /endpoints; `?type=alias` shows those of a type. */
+export function listEndpoints({ endpoints }: AppOptions): Handler {
+  return async (c) => {
+    await endpoints.refresh();
+    const type = c.req.query("type");
+    const all = Object.entries(endpoints.list());
+    return jsonAnswer(Object.fromEntries(all.filter(([, one]) => type === undefined || one.type === type)));
+  };
+}
+
+/** GET /endpoints/{name} */
+export function getEndpoint({ endpoints }: AppOptions): Handler {
+  return async (c) => {
+    await endpoints.refresh();
+    const name = c.req.param("name") ?? "";
+    const found = new Map(Object.entries(endpoints.list())).get(name);
+    if (found !== undefined) return jsonAnswer(found);
+    throw new TabPyError("not-found", "Unknown endpoint", { info: `Endpoint ${name} is not found` });
+  };
+}
+
+/** POST /endpoints */
+export function addEndpoint({ endpoints }: AppOptions, readBody: ReadBody): Handler {
+  return async (c) => {
+    const added = await endpoints.add(await readJson(c, readBody));
+    await endpoints.settled(deployWaitMs, Object.keys(added)[0]);
+    return jsonAnswer(added, 201);
+  };
+}
+
+/** PUT /endpoints/{name} */
+export function updateEndpoint({ endpoints }: AppOptions, readBody: ReadBody): Handler {
+  return async (c) => {
+    const name = c.req.param("name") ?? "";
+    const updated = await endpoints.update(name, await readJson(c, readBody));
+    await endpoints.settled(deployWaitMs, name);
+    return jsonAnswer(updated);
+  };
+}
+
+/** DELETE /endpoints/{name} */
+export function removeEndpoint({ endpoints }: AppOptions): Handler {
+  return async (c) => {
+    await endpoints.remove(c.req.param("name") ?? "");
+    return new Response(null, { status: 204 });
+  };
+}
+
+/** GET /status; waits for loads that are under way, as long as `Prefer: wait=seconds` asks for (RFC 7240). */
+export function status({ endpoints }: AppOptions): Handler {
+  return async (c) => {
+    await endpoints.refresh();
+    const asked = waitPreference.exec(c.req.header("Prefer") ?? "")?.[1];
+    const waitMs = asked === undefined ? statusWaitMs : Math.min(Number(asked), maxWaitSeconds) * 1000;
+    await endpoints.settled(waitMs);
+    return jsonAnswer(endpoints.status(), 200, asked === undefined ? {} : { "Preference-Applied": "wait" });
+  };
+}
+
+/** GET /configurations/endpoint_upload_destination */
+export function uploadDestination({ endpoints }: AppOptions): Handler {
+  return async () => jsonAnswer({ path: endpoints.staging.path }, 200, { "TabPy-Upload": "1" });
+}
+
+/** PUT /configurations/endpoint_upload_destination/endpoints/{name}/{version}/pickle_archive */
+export function uploadArchive({ endpoints }: AppOptions): Handler {
+  return async (c) => {
+    const { staging } = endpoints;
+    const { incoming } = c.env;
+    staging.checkSize(Number(incoming.headers["content-length"] ?? 0));
+    const path = await staging.receive(c.req.param("name") ?? "", c.req.param("version") ?? "", incoming);
+    return jsonAnswer({ path }, 201);
+  };
+}
+
+async function readJson(c: Context<AppEnv>, readBody: ReadBody): Promise<unknown> {
+  const body = await readBody(c.env.incoming, c.get("gone"));
+  try {
+    if (body.bytes.length === 0) throw new TabPyError("bad-request", "Input body cannot be empty");
+    return parseExactJson(decodeUtf8(body.bytes));
+  } catch (error) {
+    if (error instanceof TabPyError) throw error;
+    throw new TabPyError("bad-request", "Failed to decode input body", { info: errorText(error) });
+  } finally {
+    body.release();
+  }
+}
+
+/** Throws in Python's words for what is no UTF-8. */
+function decodeUtf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const text = bytes.toString("utf8");
+    const position = Buffer.byteLength(text.slice(0, text.indexOf("\ufffd")));
+    const byte = bytes[position]?.toString(16).padStart(2, "0");
+    throw new Error(`'utf-8' codec can't decode byte 0x${byte} in position ${position}: invalid start byte`);
+  }
+}

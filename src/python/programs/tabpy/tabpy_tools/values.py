@@ -1,0 +1,35 @@
+"""Values as JSON has them: what numpy, pandas and the standard library hold becomes lists, numbers and text."""
+
+import datetime
+import decimal
+import json
+
+
+def to_json(value):
+    """The JSON of a value, as bytes. NaN and infinities are written as Python writes them, as TabPy's client does.
+
+    Raises
+    ------
+    TypeError
+        The value, or something in it, has no JSON.
+    """
+    return json.dumps(value, default=plain).encode("ascii")
+
+
+def plain(value):
+    """A value that `json` doesn't know as one that it does.
+
+    Raises
+    ------
+    TypeError
+        There is none.
+    """
+    if callable(getattr(value, "tolist", None)):  # arrays and numbers of numpy, Series and Index of pandas
+        return value.tolist()
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, (set, frozenset, range)):
+        return list(value)
+    raise TypeError("Cannot send an object of type %s: expected what JSON has" % type(value).__name__)

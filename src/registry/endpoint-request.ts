@@ -1,0 +1,154 @@
+// The bodies of POST /endpoints and PUT /endpoints/{name}: from JSON that a client sent to what shall change, with
+// TabPy's words for what is wrong. What exists already, and what follows from it, is registry.ts's affair.
+
+import { TabPyError } from "../errors.ts";
+import type { DeploymentFacts } from "./archives.ts";
+import { noDocstring } from "./docstring.ts";
+import { type Endpoint, isEndpointName, maxNameLength } from "./endpoint.ts";
+
+/** What a body says of an endpoint; undefined: nothing. */
+export interface EndpointRequest {
+  readonly type: "model" | "alias" | undefined;
+  readonly description: string | undefined;
+  readonly docstring: string | undefined;
+  readonly dependencies: readonly string[] | undefined;
+  readonly target: string | undefined;
+  readonly schema: unknown;
+  readonly isPublic: boolean | undefined;
+  readonly sourcePath: string | undefined;
+  readonly facts: DeploymentFacts;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** Python's json, which is to read the state file too, gives up at about 1000 levels. */
+const maxSchemaDepth = 500;
+/** Longer texts of versions are none. */
+const maxFactChars = 64;
+
+/** The name of an endpoint to add. Throws TabPyError `bad-request`. */
+export function parseName(body: unknown): string {
+  const name = isObject(body) ? body.name : undefined;
+  if (name === undefined) throw refused("name is required to add an endpoint.");
+  if (typeof name !== "string") throw refused("endpoint name must be a string.");
+  if (!isEndpointName(name)) {
+    const info = name.length > maxNameLength ? `at most ${maxNameLength} characters` : {};
+    throw refused(
+      "endpoint name can only contain: a-z, A-Z, 0-9, underscore, hyphens and spaces.",
+      /^ | $/.test(name) ? "no spaces at its ends" : info,
+    );
+  }
+  return name;
+}
+
+/** Everything but the name. Throws TabPyError `bad-request` for members of a wrong type. */
+export function parseEndpointRequest(body: unknown): EndpointRequest {
+  if (!isObject(body)) throw refused("Failed to decode input body", "expected a JSON object");
+  const sourcePath = given(body, "src_path");
+  if (sourcePath !== undefined && typeof sourcePath !== "string") throw refused("src_path must be a string.");
+  const type = given(body, "type");
+  if (type !== undefined && typeof type !== "string") throw refusedChange("endpoint type must be a string.");
+  if (type !== undefined && type !== "model" && type !== "alias") {
+    throw refusedChange(`endpoint type must be model or alias, got ${type}.`);
+  }
+  const schema = given(body, "schema");
+  if (isDeeper(schema, maxSchemaDepth)) throw refusedChange("schema is nested too deeply.");
+  const isPublic = given(body, "is_public");
+  if (isPublic !== undefined && typeof isPublic !== "boolean")
+    throw refusedChange("is_public must be true or false.");
+  const dependencies = given(body, "dependencies");
+  if (dependencies !== undefined && !isNames(dependencies))
+    throw refusedChange("dependencies must be a list.");
+  return {
+    type,
+    description: text(body, "description"),
+    docstring: text(body, "docstring"),
+    dependencies,
+    target: text(body, "target"),
+    schema,
+    isPublic,
+    sourcePath,
+    facts: { ...fact(body, "python"), ...fact(body, "cloudpickle") },
+  };
+}
+
+/** The endpoint that a POST asks for; an alias still lacks its target. */
+export function newEndpoint(name: string, type: string, request: EndpointRequest): Endpoint {
+  const now = nowSeconds();
+  return {
+    name,
+    description: request.description ?? "",
+    type,
+    version: 1,
+    dependencies: request.dependencies ?? [],
+    target: null,
+    creationTime: now,
+    lastModifiedTime: now,
+    schema: request.schema ?? null,
+    isPublic: request.isPublic ?? false,
+    docstring: request.docstring ?? noDocstring,
+    others: {},
+  };
+}
+
+/** The endpoint after a PUT: what the request doesn't say stays. */
+export function changedEndpoint(old: Endpoint, request: EndpointRequest, isNewVersion: boolean): Endpoint {
+  return {
+    ...old,
+    description: request.description ?? old.description,
+    version: isNewVersion ? old.version + 1 : old.version,
+    dependencies: request.dependencies ?? old.dependencies,
+    lastModifiedTime: nowSeconds(),
+    schema: request.schema ?? old.schema,
+    isPublic: request.isPublic ?? old.isPublic,
+    docstring: request.docstring ?? old.docstring,
+  };
+}
+
+/** Whether a PUT asks for a new version. */
+export function wantsNewVersion(body: unknown): boolean {
+  return isObject(body) && body.should_update_version === true;
+}
+
+/** `null` is what TabPy's client sends for "not given". */
+function given(body: Body, member: string): unknown {
+  return body[member] ?? undefined;
+}
+
+function text(body: Body, member: string): string | undefined {
+  const value = given(body, member);
+  if (value === undefined || typeof value === "string") return value;
+  throw refusedChange(`${member} must be a string.`);
+}
+
+function fact(body: Body, name: "python" | "cloudpickle"): DeploymentFacts {
+  const version = body[`${name}_version`];
+  if (typeof version !== "string" || version.length > maxFactChars) return {};
+  return { [name]: version };
+}
+
+function isObject(value: unknown): value is Body {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1));
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+/** TabPy's words before what is wrong with a change. */
+export function refusedChange(message: string): TabPyError {
+  return refused(`Error when changing TabPy state: ${message}`);
+}
+
+function refused(message: string, info: unknown = {}): TabPyError {
+  return new TabPyError("bad-request", message, { info });
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

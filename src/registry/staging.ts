@@ -1,0 +1,164 @@
+// The staging folder: where clients put an archive before they deploy it, through the file system of the same
+// machine or by an upload. Everything here comes from outside: a path leads nowhere else, an upload is whole or gone.
+
+import { createWriteStream } from "node:fs";
+import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { type Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import { sweepFolder, syncFile, syncFolder, temporaryBeside } from "../files.ts";
+import { archiveName } from "./archives.ts";
+import { isEndpointName } from "./endpoint.ts";
+
+const versionPattern = /^[1-9]\d{0,8}$/;
+
+/** A folder to deploy from. */
+export interface Source {
+  readonly folder: string;
+  /** It came by an upload: nobody else needs it any more. */
+  readonly isUploaded: boolean;
+}
+
+export class Staging {
+  /** The upload destination, as clients are told it. */
+  readonly path: string;
+  readonly #maxBytes: number;
+  /** Folders that came by an upload. */
+  readonly #uploaded = new Set<string>();
+
+  /** @param maxBytes the largest archive that may be uploaded. */
+  constructor(statePath: string, maxBytes: number) {
+    this.path = join(statePath, "staging");
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The folder that clients use for a version. */
+  folderOf(name: string, version: string): string {
+    return join(this.path, "endpoints", name, version);
+  }
+
+  /**
+   * The folder that a client named, if it may be deployed from.
+   *
+   * @returns undefined when it is not there.
+   * @throws TabPyError `bad-request` when it lies elsewhere, or is no folder with an archive.
+   */
+  async source(path: string): Promise<Source | undefined> {
+    const outside = new TabPyError(
+      "bad-request",
+      `src_path must be a folder inside the upload destination ${this.path}, got ${path}`,
+    );
+    if (path.includes("\0")) throw outside;
+    const root = await realpath(this.path).catch(() => this.path);
+    let folder: string;
+    try {
+      folder = await realpath(path);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || !isBelow(join(path), this.path)) throw outside;
+      return undefined;
+    }
+    if (!isBelow(folder, root)) throw outside;
+    if (!(await lstat(folder)).isDirectory())
+      throw new TabPyError("bad-request", `src_path must be a folder, got ${path}`);
+    const archive = await lstat(join(folder, archiveName)).catch(() => undefined);
+    if (archive?.isFile() !== true) {
+      throw new TabPyError("bad-request", `src_path must hold a file ${archiveName}, got ${path}`);
+    }
+    return { folder, isUploaded: this.#uploaded.has(folder) };
+  }
+
+  /** A source was deployed, moved or not. */
+  forget(source: Source): void {
+    this.#uploaded.delete(source.folder);
+  }
+
+  /** Remove what was put here for `name`. */
+  async remove(name: string): Promise<void> {
+    if (isEndpointName(name)) await rm(dirname(this.folderOf(name, "1")), { recursive: true, force: true });
+  }
+
+  /** The size is known beforehand: refuse it before a byte is read. */
+  checkSize(bytes: number): void {
+    if (bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);
+  }
+
+  /** Remove uploads that a killed server has left half done. */
+  async sweep(): Promise<void> {
+    const root = join(this.path, "endpoints");
+    const versions = await readdir(root, { withFileTypes: true, recursive: true }).catch(() => []);
+    for (const entry of versions.filter((one) => one.isDirectory())) {
+      await sweepFolder(join(entry.parentPath, entry.name));
+    }
+  }
+
+  /**
+   * Take an archive: all of it, or nothing is left of it. An earlier upload for the same name and version goes.
+   *
+   * @returns the folder to deploy from.
+   * @throws TabPyError `too-large`; `bad-request` for a name or version that is none, and when it ends early.
+   */
+  async receive(name: string, version: string, bytes: Readable): Promise<string> {
+    if (!isEndpointName(name) || !versionPattern.test(version)) {
+      throw new TabPyError(
+        "bad-request",
+        `Cannot upload to "${name}/${version}": expected endpoint name and version`,
+      );
+    }
+    const folder = this.folderOf(name, version);
+    await mkdir(folder, { recursive: true });
+    const temporary = temporaryBeside(join(folder, archiveName));
+    try {
+      await pipeline(bytes, limit(this.#maxBytes), createWriteStream(temporary, { flags: "wx" }));
+      await syncFile(temporary);
+      await rename(temporary, join(folder, archiveName));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      await removeEmpty(folder, this.path);
+      if (error instanceof TabPyError) throw error;
+      if (errnoOf(error) === "ERR_STREAM_PREMATURE_CLOSE" || errnoOf(error) === "ECONNRESET") {
+        throw new TabPyError("bad-request", "The upload ended early", { cause: error });
+      }
+      throw new TabPyError("internal", "The upload can't be stored", {
+        info: errorText(error),
+        cause: error,
+      });
+    }
+    await syncFolder(folder);
+    this.#uploaded.add(await realpath(folder));
+    return folder;
+  }
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(folder + sep);
+}
+
+/** Remove folders that are empty, from `folder` up to but not with `top`. */
+async function removeEmpty(folder: string, top: string): Promise<void> {
+  for (let path = folder; isBelow(path, top); path = dirname(path)) {
+    const isGone = await rmdir(path).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) return;
+  }
+}
+
+function limit(maxBytes: number): Transform {
+  let size = 0;
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      size += chunk.length;
+      if (size > maxBytes) done(tooLarge(size, maxBytes));
+      else done(null, chunk);
+    },
+  });
+}
+
+function tooLarge(size: number, maxBytes: number): TabPyError {
+  return new TabPyError("too-large", `Archive with size ${size} exceeded limit of ${maxBytes} (bytes).`, {
+    info: "Request Entity Too Large: TABPY_MAX_ARCHIVE_SIZE_MB",
+    headers: { Connection: "close" },
+  });
+}

@@ -1,0 +1,116 @@
+// kill -9 of the server at random moments of deployments, updates and removals: what is found afterwards is the state
+// before the operation or the one after it, and everything in it loads.
+
+import { expect, test } from "bun:test";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { add, deploy, multiply, query } from "./archives.ts";
+import { startServer, type TestServer } from "./harness.ts";
+
+const operations = 300;
+const lanes = 2;
+const testMs = 15 * 60_000;
+/** Every part of an operation, its load included, lies within this time on an idle machine. */
+const longestMs = 90;
+const names = ["f", "g", "two words"];
+
+/** Version and code of each endpoint. */
+type State = Readonly<
+  Record<string, { readonly version: number; readonly code: "add" | "multiply" } | undefined>
+>;
+
+/** Numbers from 0 to 1, the same in every run (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What the server has: every listed endpoint must load and answer. */
+async function read(server: TestServer): Promise<State> {
+  const { json } = await server.request("/status", { headers: { Prefer: "wait=30" } });
+  const listed = (await server.request("/endpoints")).json;
+  expect(Object.keys(json)).toEqual(Object.keys(listed));
+  const found: Record<string, { version: number; code: "add" | "multiply" }> = {};
+  for (const [name, { status, version, last_error }] of Object.entries<Record<string, unknown>>(json)) {
+    expect({ name, status, last_error }).toEqual({ name, status: "LoadSuccessful", last_error: null });
+    const answer = await query(server, name, [3, 5]);
+    expect({ status: answer.status, version: answer.json.version }).toEqual({ status: 200, version });
+    found[name] = { version: Number(version), code: answer.json.response === 8 ? "add" : "multiply" };
+  }
+  return found;
+}
+
+/** One operation on `name`, and the state that it leads to. */
+function operation(server: TestServer, before: State, name: string, random: () => number) {
+  const code: "add" | "multiply" = random() < 0.5 ? "add" : "multiply";
+  const archive = code === "add" ? add : multiply;
+  const old = before[name];
+  if (old === undefined) {
+    return { after: { ...before, [name]: { version: 1, code } }, run: () => deploy(server, name, archive) };
+  }
+  if (random() < 0.3) {
+    const path = `/endpoints/${encodeURIComponent(name)}`;
+    return {
+      after: { ...before, [name]: undefined },
+      run: () => server.request(path, { method: "DELETE" }),
+    };
+  }
+  const isNewVersion = random() < 0.8;
+  const version = old.version + (isNewVersion ? 1 : 0);
+  const more = { should_update_version: isNewVersion };
+  return {
+    after: { ...before, [name]: { version, code } },
+    run: () => deploy(server, name, archive, version + 1, more),
+  };
+}
+
+test(
+  `after each kill -9 in ${operations} deployments, updates and removals the state is one of the two around it`,
+  async () => {
+    const counts = { before: 0, after: 0 };
+    const lane = async (seed: number) => {
+      const random = createRandom(seed);
+      const folder = mkdtempSync(join(tmpdir(), "tabpy-crash-"));
+      const state = join(folder, "state");
+      const start = () =>
+        startServer({ env: { TABPY_STATE_PATH: state, TABPY_WORKERS: "1", TABPY_EVALUATE_TIMEOUT: "60" } });
+      let server = await start();
+      let before: State = {};
+      try {
+        for (let at = 0; at < operations / lanes; at++) {
+          const name = names[Math.floor(random() * names.length)] ?? "f";
+          const { after, run } = operation(server, before, name, random);
+          const running = run().catch(() => undefined);
+          await new Promise((resolve) => setTimeout(resolve, random() * longestMs));
+          server.process.kill("SIGKILL");
+          await Promise.all([running, server.exited]);
+          await server.stop();
+          server = await start();
+          const found = await read(server);
+          const isBefore = Bun.deepEquals(found, before);
+          if (!isBefore) expect(found).toEqual(after);
+          counts[isBefore ? "before" : "after"]++;
+          before = found;
+        }
+      } catch (error) {
+        const kept = mkdtempSync(join(tmpdir(), "tabpy-crashed-"));
+        cpSync(state, kept, { recursive: true });
+        throw new Error(`seed ${seed}, state kept in ${kept}: ${error}`, { cause: error });
+      } finally {
+        await server.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, (_, at) => lane(at + 1)));
+    // Both must have been met, or the moments were badly chosen.
+    expect(counts.before).toBeGreaterThan(operations / 20);
+    expect(counts.after).toBeGreaterThan(operations / 20);
+  },
+  testMs,
+);

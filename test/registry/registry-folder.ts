@@ -1,0 +1,119 @@
+// A registry on real folders, with a function in place of the processes that load archives: it looks at the text of
+// an archive. "bad ..." doesn't load, everything else does, and a text can be held until the test lets it go.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLogger } from "../../src/logging/logger.ts";
+import type { Model } from "../../src/registry/archives.ts";
+import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+export interface TestRegistry extends AsyncDisposable {
+  readonly registry: Registry;
+  readonly folder: string;
+  /** Text of each archive that was loaded, and where: `own` or `shared`. */
+  readonly loads: readonly string[];
+  readonly logLines: readonly string[];
+  readonly audited: readonly string[];
+  /** Loads of archives with this text wait until the returned function is called. */
+  hold(text: string): () => void;
+  /** Resolves when a load of an archive with this text has begun. */
+  loading(text: string): Promise<void>;
+  /** Put an archive into the staging folder; the folder that a client would deploy. */
+  stage(text: string, name?: string): string;
+  /** Deploy an archive and wait for its load: version 1. */
+  add(name: string, text: string, body?: object): Promise<void>;
+  /** The same for a new version, or for the version that is there. */
+  update(name: string, text: string, body?: object): Promise<void>;
+  /** The text of the archive that serves `name`, or why none does. */
+  serves(name: string): string;
+  status(name: string): unknown;
+}
+
+export interface FolderOptions extends Partial<RegistryOptions> {
+  /** An existing folder; a new one, removed at the end, when it is left out. */
+  readonly folder?: string;
+}
+
+/** A registry that has not been started: nothing is loaded but what the test deploys. */
+export function openRegistry({ folder, ...options }: FolderOptions = {}): TestRegistry {
+  const temporary = folder === undefined ? temporaryFolder() : undefined;
+  const home = folder ?? temporary?.path ?? "";
+  const loads: string[] = [];
+  const logLines: string[] = [];
+  const audited: string[] = [];
+  const held = new Map<string, Promise<void>>();
+  const begun = new Map<string, PromiseWithResolvers<void>>();
+  const beginOf = (text: string) => {
+    const found = begun.get(text) ?? Promise.withResolvers<void>();
+    begun.set(text, found);
+    return found;
+  };
+  const registry = new Registry({
+    statePath: home,
+    queryObjectPath: join(home, "query_objects"),
+    maxArchiveBytes: 1000,
+    load: async (model, process) => {
+      const text = readFileSync(model.archive, "utf8");
+      loads.push(`${text}, ${process}`);
+      beginOf(text).resolve();
+      await held.get(text);
+      return text.startsWith("bad") ? `no pickle: ${text}` : undefined;
+    },
+    log: createLogger((line) => logLines.push(line), "INFO", "registry.ts"),
+    audit: (message) => audited.push(message),
+    ...options,
+  });
+  let stagings = 0;
+  const stage = (text: string, name = "x") => {
+    const place = join(registry.staging.path, "endpoints", name, String(++stagings));
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "pickle_archive"), text);
+    return place;
+  };
+  return {
+    registry,
+    folder: home,
+    loads,
+    logLines,
+    audited,
+    hold: (text) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.set(text, promise);
+      return resolve;
+    },
+    loading: (text) => beginOf(text).promise,
+    stage,
+    add: async (name, text, body = {}) => {
+      await registry.add({ name, type: "model", src_path: stage(text, name), ...body });
+      await registry.settled(settleMs);
+    },
+    update: async (name, text, body = {}) => {
+      await registry.update(name, { src_path: stage(text, name), ...body });
+      await registry.settled(settleMs);
+    },
+    serves: (name) => {
+      const found = registry.resolve(name);
+      return found.kind === "model"
+        ? textOf(found.model)
+        : found.kind === "unknown"
+          ? "unknown"
+          : found.reason;
+    },
+    status: (name) => registry.status()[name],
+    [Symbol.asyncDispose]: async () => {
+      await registry.stop();
+      await registry.settled(settleMs);
+      temporary?.[Symbol.dispose]();
+    },
+  };
+}
+
+/** Longer than any load of a test; reached only when a test forgets what it holds. */
+const settleMs = 10_000;
+
+export const newVersion = { should_update_version: true };
+
+function textOf({ archive }: Model): string {
+  return readFileSync(archive, "utf8");
+}

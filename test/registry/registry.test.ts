@@ -1,0 +1,360 @@
+// Deploying, changing and removing functions, and every refusal in TabPy's words.
+
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseExactJson, pythonJson } from "../../src/python-json.ts";
+import { newVersion, openRegistry } from "./registry-folder.ts";
+
+test("add() deploys version 1 with what the body says", async () => {
+  await using one = openRegistry();
+  const body = {
+    name: "two words-and_more",
+    type: "model",
+    description: "100% of é",
+    docstring: "Adds.\n\n  x\n",
+    dependencies: ["other"],
+    methods: ["query"],
+    schema: parseExactJson('{"x": [1.0, 12345678901234567890]}'),
+    is_public: true,
+    src_path: one.stage("code"),
+  };
+  const answer = await one.registry.add(body);
+  await one.registry.settled(5000);
+  const { creation_time, last_modified_time, ...endpoint } = answer[body.name] ?? {};
+  expect(Object.keys(answer)).toEqual([body.name]);
+  expect(pythonJson(endpoint)).toBe(
+    '{"description": "100% of \\u00e9", "type": "model", "version": 1, "dependencies": ["other"], "target": null, ' +
+      '"schema": {"x": [1.0, 12345678901234567890]}, "is_public": true, "docstring": "Adds.\\n\\n  x\\n"}',
+  );
+  expect(creation_time).toBe(last_modified_time);
+  expect(Math.abs(Number(creation_time) - Date.now() / 1000)).toBeLessThan(60);
+  expect(Number.isInteger(creation_time)).toBe(true);
+  expect(one.registry.list()).toEqual(answer);
+  expect(one.serves(body.name)).toBe("code");
+  expect(one.audited).toEqual(["Endpoint two words-and_more added, version 1, type model"]);
+  await using again = openRegistry({ folder: one.folder });
+  expect(again.registry.list()).toEqual(answer);
+});
+
+test("add() has a default for everything but name, type and src_path", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code", { description: null, docstring: null, schema: null, is_public: null });
+  expect(one.registry.list().f).toMatchObject({
+    description: "",
+    dependencies: [],
+    target: null,
+    schema: null,
+    is_public: false,
+    docstring: "-- no docstring found in query function --",
+  });
+});
+
+const names = "endpoint name can only contain: a-z, A-Z, 0-9, underscore, hyphens and spaces.";
+const change = "Error when changing TabPy state:";
+const badAdds: readonly [what: string, body: unknown, message: string][] = [
+  ["no object", [], "name is required to add an endpoint."],
+  ["null", null, "name is required to add an endpoint."],
+  ["no name", { type: "model" }, "name is required to add an endpoint."],
+  ["a name that is no text", { name: 5 }, "endpoint name must be a string."],
+  ["a name that is null", { name: null }, "endpoint name must be a string."],
+  ...[
+    "",
+    " ",
+    " a",
+    "a ",
+    ".",
+    "..",
+    "a/b",
+    "a\\b",
+    "a.b",
+    "a\0",
+    "a\n",
+    "\n",
+    "a\tb",
+    "é",
+    "a%",
+    "x".repeat(256),
+  ].map(
+    (name) => [`the name ${JSON.stringify(name.slice(0, 20))}`, { name }, names] as [string, unknown, string],
+  ),
+  ["a name that is taken", { name: "taken" }, "endpoint taken already exists."],
+  ["no src_path", { name: "f", type: "model" }, "src_path is required to add/update an endpoint."],
+  [
+    "null for src_path",
+    { name: "f", type: "model", src_path: null },
+    "src_path is required to add/update an endpoint.",
+  ],
+  ["a src_path that is no text", { name: "f", type: "model", src_path: 5 }, "src_path must be a string."],
+  ["no type", { name: "f", src_path: "SOURCE" }, `${change} endpoint type must be a string.`],
+  [
+    "a type that is no text",
+    { name: "f", type: 5, src_path: "SOURCE" },
+    `${change} endpoint type must be a string.`,
+  ],
+  [
+    "another type",
+    { name: "f", type: "x", src_path: "SOURCE" },
+    `${change} endpoint type must be model or alias, got x.`,
+  ],
+  ...["description", "docstring", "target"].map((member): [string, unknown, string] => [
+    `a ${member} that is no text`,
+    { name: "f", type: "model", src_path: "SOURCE", [member]: ["x"] },
+    `${change} ${member} must be a string.`,
+  ]),
+  [
+    "an is_public that is neither",
+    { name: "f", type: "model", src_path: "SOURCE", is_public: "true" },
+    `${change} is_public must be true or false.`,
+  ],
+  ...["a", [1], {}].map((dependencies): [string, unknown, string] => [
+    `the dependencies ${JSON.stringify(dependencies)}`,
+    { name: "f", type: "model", src_path: "SOURCE", dependencies },
+    `${change} dependencies must be a list.`,
+  ]),
+  [
+    "a folder that isn't there",
+    { name: "f", type: "model", src_path: "NOTHING" },
+    "src_path NOTHING does not exist.",
+  ],
+];
+for (const [what, body, message] of badAdds) {
+  test(`add() refuses ${what} and changes nothing`, async () => {
+    await using one = openRegistry();
+    await one.add("taken", "code");
+    const source = one.stage("new");
+    const places: Record<string, string> = { SOURCE: source, NOTHING: `${source}0` };
+    const fill = (text: string) => text.replace(/SOURCE|NOTHING/, (place) => places[place] ?? place);
+    const before = snapshot(one.folder);
+    const filled = JSON.parse(fill(JSON.stringify(body)));
+    await expect(one.registry.add(filled)).rejects.toMatchObject({
+      code: "bad-request",
+      message: fill(message),
+    });
+    expect(snapshot(one.folder)).toEqual(before);
+    expect(Object.keys(one.registry.list())).toEqual(["taken"]);
+  });
+}
+
+const goodNames = ["a", "-", "_", "7", "a b", "__proto__", "constructor", "DEFAULT", "x".repeat(255)];
+for (const name of goodNames) {
+  test(`add(), update() and remove() take the name ${name.slice(0, 20)}`, async () => {
+    await using one = openRegistry();
+    await one.add(name, "old");
+    await one.update(name, "new", newVersion);
+    expect(one.serves(name)).toBe("new");
+    expect(Object.entries(one.registry.list()).map(([key, { version }]) => [key, version])).toEqual([
+      [name, 2],
+    ]);
+    await using again = openRegistry({ folder: one.folder });
+    expect(Object.keys(again.registry.status())).toEqual([name]);
+    await one.registry.remove(name);
+    expect(one.registry.list()).toEqual({});
+    expect(readdirSync(join(one.folder, "query_objects"))).toEqual([]);
+  });
+}
+
+test("update() makes a new version only when the body says so", async () => {
+  await using one = openRegistry();
+  await one.add("f", "one");
+  const versions: unknown[] = [];
+  for (const wanted of [undefined, false, true, "true", 1, true]) {
+    await one.update("f", `code for ${wanted}`, { should_update_version: wanted });
+    versions.push(one.registry.list().f?.version);
+    expect(one.serves("f")).toBe(`code for ${wanted}`);
+  }
+  expect(versions).toEqual([1, 1, 2, 2, 2, 3]);
+});
+
+const full = {
+  description: "d",
+  docstring: "doc",
+  dependencies: ["x"],
+  schema: { a: 1 },
+  is_public: true,
+};
+const changes: readonly [member: string, value: unknown][] = [
+  ["description", ""],
+  ["docstring", ""],
+  ["dependencies", []],
+  ["schema", false],
+  ["is_public", false],
+];
+for (const [member, value] of changes) {
+  test(`update() changes the ${member} alone when the body says nothing else`, async () => {
+    await using one = openRegistry();
+    await one.add("f", "code", full);
+    const { last_modified_time: _, ...before } = one.registry.list().f ?? {};
+    await one.update("f", "code", { [member]: value });
+    expect(one.registry.list().f).toMatchObject({ ...before, [member]: value });
+    await one.update("f", "code", Object.fromEntries(changes.map(([name]) => [name, null])));
+    expect(one.registry.list().f).toMatchObject({ ...before, [member]: value });
+  });
+}
+
+test("update() keeps members of a record that it doesn't know", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  const path = join(one.folder, "state.ini");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"is_public"', '"methods": [1.0], "is_public"'));
+  await one.update("f", "code", { description: "new" });
+  expect(readFileSync(path, "utf8")).toContain('"methods": [1.0]');
+  expect(one.registry.list().f).not.toHaveProperty("methods");
+});
+
+test("update() without a new version takes a source that was moved away for the one that is deployed", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  const source = one.stage("other");
+  rmSync(source, { recursive: true });
+  await one.registry.update("f", { src_path: source, description: "new" });
+  expect([one.serves("f"), one.registry.list().f?.description]).toEqual(["code", "new"]);
+  expect(one.loads).toHaveLength(1);
+  await expect(one.registry.update("f", { src_path: source, ...newVersion })).rejects.toMatchObject({
+    code: "bad-request",
+    message: `src_path ${source} does not exist.`,
+  });
+  expect(one.registry.list().f?.version).toBe(1);
+});
+
+const badUpdates: readonly [what: string, name: string, body: unknown, code: string, message: string][] = [
+  ["a name that isn't there", "g", { src_path: "SOURCE" }, "not-found", "endpoint g does not exist."],
+  ["a name that is none", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
+  ["no object", "f", [], "bad-request", "Failed to decode input body"],
+  [
+    "no src_path",
+    "f",
+    { description: "new" },
+    "bad-request",
+    "src_path is required to add/update an endpoint.",
+  ],
+  [
+    "another type",
+    "f",
+    { type: "alias", src_path: "SOURCE" },
+    "bad-request",
+    `${change} endpoint f is of the type model, which can't become alias.`,
+  ],
+  [
+    "a schema too deep to be read again",
+    "f",
+    { src_path: "SOURCE", schema: nested(3000) },
+    "bad-request",
+    `${change} schema is nested too deeply.`,
+  ],
+];
+for (const [what, name, body, code, message] of badUpdates) {
+  test(`update() refuses ${what} and changes nothing`, async () => {
+    await using one = openRegistry();
+    await one.add("f", "code");
+    const source = one.stage("new");
+    const before = snapshot(one.folder);
+    const filled = JSON.parse(JSON.stringify(body).replace("SOURCE", source));
+    await expect(one.registry.update(name, filled)).rejects.toMatchObject({ code, message });
+    expect(snapshot(one.folder)).toEqual(before);
+    expect(one.serves("f")).toBe("code");
+  });
+}
+
+test("a schema that is nested as deeply as Python reads it is taken", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code", { schema: nested(100) });
+  await using again = openRegistry({ folder: one.folder });
+  expect(again.registry.list().f?.schema).toEqual(nested(100));
+});
+
+test("remove() takes away the archives and what was staged, and nothing else", async () => {
+  await using one = openRegistry();
+  for (const name of ["a", "b"]) await one.add(name, `code of ${name}`);
+  await one.registry.remove("a");
+  expect(one.audited.at(-1)).toBe("Endpoint a removed");
+  expect(readdirSync(join(one.folder, "query_objects"))).toEqual(["b"]);
+  expect(readdirSync(join(one.folder, "staging", "endpoints"))).toEqual(["b"]);
+  expect([one.serves("a"), one.serves("b")]).toEqual(["unknown", "code of b"]);
+  expect(Object.keys(one.registry.status())).toEqual(["b"]);
+  for (const name of ["a", "..", "b/../b", ""]) {
+    await expect(one.registry.remove(name)).rejects.toMatchObject({
+      code: "not-found",
+      message: `endpoint ${name} does not exist.`,
+    });
+  }
+});
+
+test("remove() touches no folder for a name in the state file that leads elsewhere", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  const path = join(one.folder, "state.ini");
+  const name = "../victim";
+  writeFileSync(path, readFileSync(path, "utf8").replace(/^f = /gm, `${name} = `));
+  const victim = join(one.folder, "victim");
+  writeFileSync(victim, "");
+  await one.registry.refresh();
+  await one.registry.settled(5000);
+  expect(one.serves(name)).toContain("no query object");
+  await one.registry.remove(name);
+  expect(existsSync(victim)).toBe(true);
+  expect(one.registry.list()).toEqual({});
+});
+
+test("an endpoint is deployed whole or not at all where its folder can't be made", async () => {
+  await using one = openRegistry();
+  writeFileSync(join(one.folder, "query_objects"), "no folder");
+  await expect(one.add("f", "code")).rejects.toThrow();
+  expect(one.registry.list()).toEqual({});
+  rmSync(join(one.folder, "query_objects"));
+  await one.add("f", "code");
+  expect(one.serves("f")).toBe("code");
+});
+
+test("deployments of many functions at one time all come through", async () => {
+  await using one = openRegistry();
+  const all = Array.from({ length: 20 }, (_, at) => `f${at}`);
+  await Promise.all(all.map((name) => one.add(name, `code of ${name}`)));
+  expect(Object.keys(one.registry.list()).sort()).toEqual([...all].sort());
+  expect(all.map(one.serves)).toEqual(all.map((name) => `code of ${name}`));
+});
+
+test("of two deployments of one name at one time one is refused, and leaves nothing", async () => {
+  await using one = openRegistry();
+  const results = await Promise.allSettled(["one", "two"].map((text) => one.add("f", text)));
+  expect(results.map((result) => result.status).sort()).toEqual(["fulfilled", "rejected"]);
+  const kept = results[0]?.status === "fulfilled" ? "one" : "two";
+  expect(one.serves("f")).toBe(kept);
+  expect(readdirSync(join(one.folder, "query_objects", "f"))).toEqual(["1"]);
+});
+
+test("removals and deployments of one name at one time leave what the state file says", async () => {
+  await using one = openRegistry();
+  await one.add("f", "start");
+  for (let round = 0; round < 20; round++) {
+    await Promise.allSettled([
+      one.registry.remove("f"),
+      one.add("f", `code ${round}`),
+      one.add("f", `more ${round}`),
+    ]);
+    await one.registry.settled(5000);
+    const isThere = "f" in one.registry.list();
+    expect(
+      one.serves("f").startsWith(isThere ? "code" : "unknown") || one.serves("f").startsWith("more"),
+    ).toBe(true);
+    if (!isThere) await one.add("f", "again");
+  }
+});
+
+/** All files below a folder with their contents. */
+function snapshot(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Object.fromEntries(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
+}
+
+/** Lists in lists. */
+function nested(depth: number): unknown {
+  let value: unknown = [];
+  for (let level = 1; level < depth; level++) value = [value];
+  return value;
+}

@@ -1,0 +1,345 @@
+// What may be deployed from the staging folder, and what becomes of uploads: real files and streams.
+
+import { expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
+import { Readable } from "node:stream";
+import { Staging } from "../../src/registry/staging.ts";
+import { newVersion, openRegistry } from "./registry-folder.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+const outside = "src_path must be a folder inside the upload destination";
+const noArchive = "src_path must hold a file pickle_archive";
+
+/** The folder below which every place is made: `staging` beside `elsewhere`, which has an archive too. */
+function place(folder: string): { staging: string; elsewhere: string; good: string } {
+  const staging = join(folder, "staging");
+  const good = join(staging, "endpoints", "f", "1");
+  const elsewhere = join(folder, "staging-elsewhere");
+  for (const path of [good, elsewhere]) {
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, "pickle_archive"), "code");
+  }
+  return { staging, elsewhere, good };
+}
+
+type Places = ReturnType<typeof place>;
+const badSources: readonly [what: string, path: (places: Places) => string, message: string][] = [
+  ["another folder", ({ elsewhere }) => elsewhere, outside],
+  ["another folder by ..", ({ staging }) => `${staging}/endpoints/../../staging-elsewhere`, outside],
+  ["another folder that isn't there", ({ elsewhere }) => `${elsewhere}/nothing`, outside],
+  ["a way out that isn't there", ({ staging }) => `${staging}/../nothing`, outside],
+  ["the staging folder itself", ({ staging }) => staging, outside],
+  ["the root", () => "/", outside],
+  ["nothing", () => "", outside],
+  ["a relative path", ({ good }) => relative("/", good), outside],
+  ["a path with NUL", ({ good }) => `${good}\0`, outside],
+  ["a path that is too long", ({ staging }) => `${staging}/${"x/".repeat(5000)}`, outside],
+  ["a way through a file", ({ good }) => `${good}/pickle_archive/x`, outside],
+  [
+    "a link to another folder",
+    ({ staging, elsewhere }) => {
+      symlinkSync(elsewhere, join(staging, "link"));
+      return join(staging, "link");
+    },
+    outside,
+  ],
+  [
+    "a way through a link to another folder",
+    ({ staging }) => {
+      symlinkSync(join(staging, ".."), join(staging, "link"));
+      return join(staging, "link", "staging-elsewhere");
+    },
+    outside,
+  ],
+  [
+    "a link to itself",
+    ({ staging }) => {
+      symlinkSync(join(staging, "link"), join(staging, "link"));
+      return join(staging, "link");
+    },
+    outside,
+  ],
+  ["a file", ({ good }) => join(good, "pickle_archive"), "src_path must be a folder, got"],
+  ["a folder without an archive", ({ staging }) => join(staging, "endpoints"), noArchive],
+  [
+    "a folder whose archive is a link",
+    ({ staging, elsewhere }) => {
+      mkdirSync(join(staging, "x"));
+      symlinkSync(join(elsewhere, "pickle_archive"), join(staging, "x", "pickle_archive"));
+      return join(staging, "x");
+    },
+    noArchive,
+  ],
+  [
+    "a folder whose archive is a folder",
+    ({ staging }) => {
+      mkdirSync(join(staging, "x", "pickle_archive"), { recursive: true });
+      return join(staging, "x");
+    },
+    noArchive,
+  ],
+];
+for (const [what, path, message] of badSources) {
+  test(`source() refuses ${what}`, async () => {
+    using folder = temporaryFolder();
+    const bad = path(place(folder.path));
+    await expect(new Staging(folder.path, 100).source(bad)).rejects.toMatchObject({
+      code: "bad-request",
+      message: expect.stringContaining(message),
+    });
+  });
+}
+
+test("source() finds a folder inside, also by a detour and where the state folder is a link", async () => {
+  using folder = temporaryFolder();
+  const { good, staging } = place(folder.path);
+  symlinkSync(folder.path, join(folder.path, "state"));
+  const expected = { folder: good, isUploaded: false };
+  const linked = new Staging(join(folder.path, "state"), 100);
+  for (const path of [
+    good,
+    `${good}/`,
+    `${staging}/x/../endpoints/f/./1`,
+    join(linked.path, "endpoints/f/1"),
+  ]) {
+    if (path.includes("/x/")) mkdirSync(join(staging, "x"));
+    expect(await linked.source(path)).toEqual(expected);
+  }
+});
+
+test("source() has nothing for a folder inside that isn't there", async () => {
+  using folder = temporaryFolder();
+  const staging = new Staging(folder.path, 100);
+  expect(await staging.source(join(staging.path, "endpoints", "f", "1"))).toBeUndefined();
+});
+
+test("a deployment refuses a link among its files, and leaves nothing", async () => {
+  await using one = openRegistry();
+  const source = one.stage("code");
+  mkdirSync(join(source, "more"));
+  symlinkSync("/etc/passwd", join(source, "more", "link"));
+  await expect(one.registry.add({ name: "f", type: "model", src_path: source })).rejects.toMatchObject({
+    code: "bad-request",
+    message: expect.stringContaining("src_path must hold files and folders only"),
+  });
+  expect(readdirSync(join(one.folder, "query_objects", "f"))).toEqual([]);
+});
+
+test("a deployment copies what a client has put into the staging folder, with all files", async () => {
+  await using one = openRegistry();
+  const source = one.stage("code");
+  mkdirSync(join(source, "more"));
+  writeFileSync(join(source, "more", "data"), "x");
+  await one.registry.add({ name: "f", type: "model", src_path: source });
+  await one.registry.settled(5000);
+  expect(readFileSync(join(one.folder, "query_objects", "f", "1", "more", "data"), "utf8")).toBe("x");
+  expect(readFileSync(join(source, "pickle_archive"), "utf8")).toBe("code");
+});
+
+test("a deployment records the Python and cloudpickle that its client names, and nothing else", async () => {
+  await using one = openRegistry();
+  const facts = async (body: object) => {
+    await one.update("f", "code", body);
+    const path = join(one.folder, "query_objects", "f", "1", "deployment.json");
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  };
+  await one.add("f", "code");
+  expect(await facts({ python_version: "3.11.2", cloudpickle_version: "3.0.0", other: "x" })).toBe(
+    '{"python":"3.11.2","cloudpickle":"3.0.0"}',
+  );
+  expect(await facts({ python_version: "3.11.2", cloudpickle_version: 3 })).toBe('{"python":"3.11.2"}');
+  expect(await facts({ python_version: "x".repeat(65), cloudpickle_version: null })).toBeUndefined();
+});
+
+test("receive() takes an upload whole, in the folder that is deployed then", async () => {
+  using folder = temporaryFolder();
+  const staging = new Staging(folder.path, 10);
+  const path = await staging.receive(
+    "two words",
+    "12",
+    Readable.from([Buffer.from("12345"), Buffer.from("67890")]),
+  );
+  expect(path).toBe(join(folder.path, "staging", "endpoints", "two words", "12"));
+  expect(readdirSync(path)).toEqual(["pickle_archive"]);
+  expect(readFileSync(join(path, "pickle_archive"), "utf8")).toBe("1234567890");
+  expect(await staging.source(path)).toEqual({ folder: path, isUploaded: true });
+});
+
+test("receive() replaces an earlier upload", async () => {
+  using folder = temporaryFolder();
+  const staging = new Staging(folder.path, 100);
+  for (const text of ["first", "second"]) await staging.receive("f", "1", Readable.from([Buffer.from(text)]));
+  expect(readdirSync(staging.folderOf("f", "1"))).toEqual(["pickle_archive"]);
+  expect(readFileSync(join(staging.folderOf("f", "1"), "pickle_archive"), "utf8")).toBe("second");
+});
+
+test("receive() takes an empty upload for one", async () => {
+  using folder = temporaryFolder();
+  const path = await new Staging(folder.path, 100).receive("f", "1", Readable.from([]));
+  expect(statSync(join(path, "pickle_archive")).size).toBe(0);
+});
+
+const brokenUploads: readonly [what: string, bytes: () => Readable, code: string, message: string][] = [
+  [
+    "that is too large",
+    () => Readable.from([Buffer.alloc(6), Buffer.alloc(5), Buffer.alloc(1000)]),
+    "too-large",
+    "Archive with size 11 exceeded limit of 10 (bytes).",
+  ],
+  [
+    "that breaks off",
+    () => {
+      const stream = new Readable({ read() {} });
+      stream.push("12345");
+      setImmediate(() => stream.destroy());
+      return stream;
+    },
+    "bad-request",
+    "The upload ended early",
+  ],
+  [
+    "whose connection is reset",
+    () =>
+      Readable.from(
+        (async function* () {
+          yield Buffer.from("12345");
+          throw Object.assign(new Error("reset"), { code: "ECONNRESET" });
+        })(),
+      ),
+    "bad-request",
+    "The upload ended early",
+  ],
+];
+for (const [what, bytes, code, message] of brokenUploads) {
+  test(`receive() leaves nothing of an upload ${what}`, async () => {
+    using folder = temporaryFolder();
+    const staging = new Staging(folder.path, 10);
+    mkdirSync(staging.path);
+    await expect(staging.receive("f", "1", bytes())).rejects.toMatchObject({ code, message });
+    expect(readdirSync(staging.path, { recursive: true })).toEqual(["endpoints"].slice(1));
+  });
+
+  test(`receive() leaves an earlier upload as it was when one comes ${what}`, async () => {
+    using folder = temporaryFolder();
+    const staging = new Staging(folder.path, 10);
+    const path = await staging.receive("f", "1", Readable.from([Buffer.from("good")]));
+    await expect(staging.receive("f", "1", bytes())).rejects.toMatchObject({ code });
+    expect(readdirSync(path)).toEqual(["pickle_archive"]);
+    expect(readFileSync(join(path, "pickle_archive"), "utf8")).toBe("good");
+  });
+}
+
+const badPlaces: readonly [name: string, version: string][] = [
+  ["..", "1"],
+  ["../../x", "1"],
+  ["a/b", "1"],
+  ["", "1"],
+  [".", "1"],
+  ["a\0", "1"],
+  ["x".repeat(256), "1"],
+  ["f", ".."],
+  ["f", "../../x"],
+  ["f", "0"],
+  ["f", "-1"],
+  ["f", "1.0"],
+  ["f", "01"],
+  ["f", ""],
+  ["f", "1\n"],
+  ["f", "9".repeat(10)],
+];
+for (const [name, version] of badPlaces) {
+  test(`receive() refuses the name ${JSON.stringify(name.slice(0, 10))} with the version ${JSON.stringify(version)}`, async () => {
+    using folder = temporaryFolder();
+    const upload = new Staging(folder.path, 10).receive(name, version, Readable.from([Buffer.from("x")]));
+    await expect(upload).rejects.toMatchObject({ code: "bad-request" });
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+}
+
+test("checkSize() refuses what is larger than the limit", () => {
+  const staging = new Staging("/nowhere", 10);
+  staging.checkSize(10);
+  expect(() => staging.checkSize(11)).toThrow("Archive with size 11 exceeded limit of 10 (bytes).");
+});
+
+test("an upload is moved when it is deployed, and once", async () => {
+  await using one = openRegistry();
+  const { staging } = one.registry;
+  const path = await staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  const { ino } = statSync(join(path, "pickle_archive"));
+  await one.registry.add({ name: "f", type: "model", src_path: path });
+  await one.registry.settled(5000);
+  const place = join(one.folder, "query_objects", "f", "1");
+  expect(statSync(join(place, "pickle_archive")).ino).toBe(ino);
+  expect(readdirSync(place)).toEqual(["pickle_archive"]);
+  expect(existsSync(path)).toBe(false);
+  expect(one.serves("f")).toBe("code");
+  // What another client puts there by hand is copied again.
+  mkdirSync(path);
+  writeFileSync(join(path, "pickle_archive"), "by hand");
+  await one.registry.update("f", { src_path: path });
+  await one.registry.settled(5000);
+  expect([one.serves("f"), existsSync(path)]).toEqual(["by hand", true]);
+});
+
+test("an upload that is refused when it is deployed can be deployed again", async () => {
+  await using one = openRegistry();
+  const path = await one.registry.staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  await expect(one.registry.add({ name: "f", type: "x", src_path: path })).rejects.toThrow();
+  await one.registry.add({ name: "f", type: "model", src_path: path });
+  await one.registry.settled(5000);
+  expect(one.serves("f")).toBe("code");
+});
+
+test("an upload that comes while another one is deployed from the same folder is whole", async () => {
+  await using one = openRegistry();
+  const { staging } = one.registry;
+  const path = await staging.receive("f", "1", Readable.from([Buffer.from("first")]));
+  const bytes = new Readable({ read() {} });
+  bytes.push("sec");
+  const upload = staging.receive("f", "1", bytes);
+  while (readdirSync(path).length < 2) await new Promise((resolve) => setImmediate(resolve));
+  await one.registry.add({ name: "f", type: "model", src_path: path });
+  bytes.push("ond");
+  bytes.push(null);
+  await upload;
+  await one.registry.settled(5000);
+  expect(readdirSync(join(one.folder, "query_objects", "f", "1"))).toEqual(["pickle_archive"]);
+  expect(one.serves("f")).toBe("first");
+  await one.registry.update("f", { src_path: path, ...newVersion });
+  await one.registry.settled(5000);
+  expect(one.serves("f")).toBe("second");
+});
+
+test("a start removes what killed servers left half done, and nothing that is being done", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  const path = await one.registry.staging.receive("f", "9", Readable.from([Buffer.from("upload")]));
+  const folders = [one.folder, join(one.folder, "query_objects", "f"), path];
+  const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
+  for (const folder of folders) {
+    writeFileSync(join(folder, ".tabpy-tmp-old"), "");
+    utimesSync(join(folder, ".tabpy-tmp-old"), longAgo, longAgo);
+    writeFileSync(join(folder, ".tabpy-tmp-new"), "");
+  }
+  await using again = openRegistry({ folder: one.folder });
+  await again.registry.start();
+  await again.registry.loadedAtStart;
+  for (const folder of folders) {
+    for (let turn = 0; existsSync(join(folder, ".tabpy-tmp-old")) && turn < 10_000; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(readdirSync(folder).filter((name) => name.startsWith(".tabpy"))).toEqual([".tabpy-tmp-new"]);
+  }
+  expect(readFileSync(join(path, "pickle_archive"), "utf8")).toBe("upload");
+});

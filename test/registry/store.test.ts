@@ -1,0 +1,218 @@
+// The state file between several servers, and when it can't be read: two registries on one folder, real processes.
+
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { newVersion, openRegistry, type TestRegistry } from "./registry-folder.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+/** Two servers on one folder where `f` is deployed. */
+async function openTwo(): Promise<{ one: TestRegistry; other: TestRegistry } & AsyncDisposable> {
+  const one = openRegistry();
+  await one.add("f", "old");
+  const other = openRegistry({ folder: one.folder });
+  await other.registry.start();
+  await other.registry.loadedAtStart;
+  return {
+    one,
+    other,
+    [Symbol.asyncDispose]: async () => {
+      await other[Symbol.asyncDispose]();
+      await one[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function takeUp(other: TestRegistry): Promise<void> {
+  await other.registry.refresh();
+  await other.registry.settled(5000);
+}
+
+test("refresh() takes up what another process has deployed, changed and removed", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  const { revision } = other.registry;
+  await one.add("g", "code of g");
+  expect(other.serves("g")).toBe("unknown");
+  await takeUp(other);
+  expect(other.serves("g")).toBe("code of g");
+  expect(other.registry.revision).toBeGreaterThan(revision);
+  await one.update("g", "new code of g", newVersion);
+  await one.registry.add({ name: "alias", type: "alias", target: "g" });
+  await takeUp(other);
+  expect(["g", "alias"].map(other.serves)).toEqual(["new code of g", "new code of g"]);
+  expect(other.registry.list()).toEqual(one.registry.list());
+  await one.registry.remove("alias");
+  await one.registry.remove("g");
+  await other.registry.refresh();
+  expect(["f", "g", "alias"].map(other.serves)).toEqual(["old", "unknown", "unknown"]);
+});
+
+test("refresh() loads nothing again whose archive is the same", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  const loads = other.loads.length;
+  await one.registry.add({ name: "alias", type: "alias", target: "f" });
+  const path = join(one.folder, "state.ini");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"description": ""', '"description": "by hand"'));
+  await takeUp(other);
+  expect(other.registry.list().f?.description).toBe("by hand");
+  expect(other.loads).toHaveLength(loads);
+});
+
+test("a started registry looks for changes by itself", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  await one.add("g", "code of g");
+  while (other.serves("g") !== "code of g") await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("a function that another process removed and deployed again in the same second is loaded again", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  await replaceInOneSecond(one);
+  await takeUp(other);
+  expect(other.serves("f")).toBe("new");
+  expect(other.loads).toEqual(["old, shared", "new, own"]);
+});
+
+test("a change takes up first what another process did, also in the same second", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  await replaceInOneSecond(one);
+  await other.add("g", "code of g");
+  await other.registry.settled(5000);
+  expect(["f", "g"].map(other.serves)).toEqual(["new", "code of g"]);
+  expect(other.loads).toEqual(["old, shared", "new, own", "code of g, own"]);
+});
+
+test("while one process loads what another has deployed it serves something that is there", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  await one.update("f", "new", newVersion);
+  while (existsSync(join(one.folder, "query_objects", "f", "1"))) {
+    await new Promise((resolve) => setImmediate(resolve)); // its old archive is removed
+  }
+  const release = other.hold("new");
+  await other.registry.refresh();
+  await other.loading("new");
+  expect(other.serves("f")).toBe("new");
+  release();
+});
+
+test("a change of its own is never taken for another process's: a deployment is loaded once", async () => {
+  await using one = openRegistry();
+  for (let round = 0; round < 10; round++) {
+    const deployed = one.add(`f${round}`, `code ${round}`);
+    let isDone = false;
+    const done = deployed.then(() => {
+      isDone = true;
+    });
+    while (!isDone) await one.registry.refresh();
+    await done;
+  }
+  expect(one.loads).toEqual(Array.from({ length: 10 }, (_, round) => `code ${round}, own`));
+});
+
+test("the state file of a registry that can't be read stops it with file and line, and stays as it is", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "state.ini");
+  const text = "[Query Objects Service Versions]\nf = {}\ng = {\n";
+  writeFileSync(path, text);
+  expect(() => openRegistry({ folder: folder.path })).toThrow(
+    expect.objectContaining({
+      code: "config",
+      message: expect.stringContaining(`Cannot read the endpoint "g" ("${path}" line 3)`),
+    }),
+  );
+  expect(readFileSync(path, "utf8")).toBe(text);
+});
+
+const damages: readonly [what: string, damage: (path: string) => void, message: string][] = [
+  ["is broken", (path) => writeFileSync(path, "[Meta\nx"), "line 1: expected a section header"],
+  ["has a broken record", (path) => writeFileSync(path, versions("f = {")), "expected JSON"],
+  ["is gone", (path) => renameSync(path, `${path}.away`), "is gone"],
+];
+for (const [what, damage, message] of damages) {
+  test(`a change is refused while the state file ${what}, and what serves goes on`, async () => {
+    await using one = openRegistry();
+    await one.add("f", "old");
+    const path = join(one.folder, "state.ini");
+    const sound = readFileSync(path, "utf8");
+    const source = one.stage("new");
+    damage(path);
+    const damaged = existsSync(path) ? readFileSync(path, "utf8") : undefined;
+    for (const act of [
+      () => one.registry.add({ name: "g", type: "model", src_path: source }),
+      () => one.registry.update("f", { src_path: source, ...newVersion }),
+      () => one.registry.remove("f"),
+    ]) {
+      await expect(act()).rejects.toMatchObject({ message: expect.stringContaining(message) });
+      expect(existsSync(path) ? readFileSync(path, "utf8") : undefined).toBe(damaged);
+    }
+    await one.registry.refresh();
+    await one.registry.refresh();
+    expect(one.logLines.filter((line) => line.includes(message)).length).toBe(damaged === undefined ? 0 : 1);
+    expect(one.serves("f")).toBe("old");
+    writeFileSync(path, sound);
+    await one.update("f", "new", newVersion);
+    expect(one.serves("f")).toBe("new");
+  });
+}
+
+test("refresh() says again what is wrong after the state file was sound between", async () => {
+  await using one = openRegistry();
+  await one.add("f", "old");
+  const path = join(one.folder, "state.ini");
+  const sound = readFileSync(path, "utf8");
+  for (const text of ["broken", sound, "broken"]) {
+    writeFileSync(path, text);
+    await one.registry.refresh();
+  }
+  expect(one.logLines.filter((line) => line.includes("expected a section header"))).toHaveLength(2);
+});
+
+test("registries of two processes that deploy into one folder at one time lose nothing", async () => {
+  using folder = temporaryFolder();
+  const program = (prefix: string) => `
+    const { openRegistry } = await import(${JSON.stringify(join(import.meta.dir, "registry-folder.ts"))});
+    await using one = openRegistry({ folder: ${JSON.stringify(folder.path)} });
+    for (let at = 0; at < 15; at++) {
+      await one.add("${prefix}" + at, "code of ${prefix}" + at);
+      if (at % 3 === 0) await one.registry.remove("${prefix}" + at);
+      else await one.update("${prefix}" + at, "new code of ${prefix}" + at, { should_update_version: true });
+    }`;
+  const children = ["a", "b"].map((prefix) =>
+    Bun.spawn([process.execPath, "-e", program(prefix)], {
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+    }),
+  );
+  expect(await Promise.all(children.map((child) => child.exited))).toEqual([0, 0]);
+  await using one = openRegistry({ folder: folder.path });
+  await one.registry.start();
+  await one.registry.loadedAtStart;
+  const expected = ["a", "b"].flatMap((prefix) =>
+    Array.from({ length: 15 }, (_, at) => `${prefix}${at}`).filter((_, at) => at % 3 !== 0),
+  );
+  expect(Object.keys(one.registry.list()).sort()).toEqual(expected.sort());
+  expect(expected.map(one.serves)).toEqual(expected.map((name) => `new code of ${name}`));
+  // Each began with a file of revision 1, or with what the other had written: 15 deployments and 15 changes each.
+  expect(readFileSync(join(folder.path, "state.ini"), "utf8")).toContain("Revision Number = 61\n");
+});
+
+/** Remove `f` and deploy it anew: by version and times it is the same endpoint as before. */
+async function replaceInOneSecond(one: TestRegistry): Promise<void> {
+  const path = join(one.folder, "state.ini");
+  const before = readFileSync(path, "utf8");
+  await one.registry.remove("f");
+  await one.add("f", "new");
+  const revision = /Revision Number = \d+/;
+  const [after = ""] = revision.exec(readFileSync(path, "utf8")) ?? [];
+  writeFileSync(path, before.replace(revision, after));
+}
+
+function versions(line: string): string {
+  return `[Query Objects Service Versions]\n${line}\n`;
+}
