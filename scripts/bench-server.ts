@@ -21,11 +21,37 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts `binary` on a free loopback port, with its files in `folder`, logging at WARNING. */
-export async function startServer(binary: string, python: string, folder: string): Promise<Server> {
+/** A log that has nothing to say: every other measurement is without its cost. */
+const quietLog = `[TabPy]
+[loggers]
+keys=root
+[handlers]
+keys=
+[formatters]
+keys=
+[logger_root]
+level=WARNING
+handlers=
+`;
+
+export interface ServerOptions {
+  /** Text of the config file; without it nothing is logged below WARNING. */
+  readonly config?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A descriptor for standard output, which is thrown away otherwise. */
+  readonly stdout?: number;
+}
+
+/** Starts `binary` on a free loopback port, with its files in `folder`. */
+export async function startServer(
+  binary: string,
+  python: string,
+  folder: string,
+  options: ServerOptions = {},
+): Promise<Server> {
   const port = await freePort();
-  const config = join(folder, "bench.conf");
-  writeFileSync(config, "[TabPy]\n[logger_root]\nlevel = WARNING\n");
+  const config = join(folder, `bench-${port}.conf`);
+  writeFileSync(config, options.config ?? quietLog);
   const others = Object.entries(process.env).filter(([name]) => !name.toUpperCase().startsWith("TABPY_"));
   const env = {
     ...Object.fromEntries(others),
@@ -34,12 +60,13 @@ export async function startServer(binary: string, python: string, folder: string
     TABPY_PYTHON: python,
     TABPY_STATE_PATH: join(folder, "state"),
     TABPY_EVALUATE_TIMEOUT: "120",
+    ...options.env,
   };
   const began = performance.now();
   // Detached: Ctrl-C reaches the bench alone, which then asks the server once.
   const child = spawn(binary, ["--config", config], {
     env,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", options.stdout ?? "ignore", "inherit"],
     detached: true,
   });
   await once(child, "spawn");

@@ -20,6 +20,7 @@ import {
   startServer,
   stopAll,
 } from "./bench-server.ts";
+import { measureLogCost, measureLogPressure } from "./bench-logging.ts";
 import { type FigureRow, type Found, formatFound, type LoadRow, type Target } from "./bench-table.ts";
 
 const { values: options } = parseArgs({
@@ -315,6 +316,12 @@ else {
   );
   await part("start and memory", measureStarts);
   await part("small calls", () => withServer(measureSmall));
+  const numbers = call({ _arg1: [1, 2, 3] }, "return [x + 1 for x in _arg1]", "[2, 3, 4]");
+  const run = (server: Server, connections: number, seconds: number) =>
+    runSmall(server, numbers, connections, seconds);
+  const logging = { binary, python, folder, isQuick, run };
+  await part("cost of the log", async () => void found.figures.push(...(await measureLogCost(logging))));
+  await part("log held up", async () => void found.figures.push(...(await measureLogPressure(logging))));
   await part("10,000 rows", () => withServer(measureRows));
   await part("two CPU-bound scripts", () => withServer(measureBusy));
   await part("1,000,000 rows", measureMillions);

@@ -54,7 +54,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     ...config,
     load: (model, process) => loader.load(model, process),
     log: log.for("registry.ts"),
-    audit: (message) => log.info(message),
+    audit: (message) => log.for("registry.ts").named("tabpy.audit").info(message),
   });
   const pool = new Pool({
     ...config,

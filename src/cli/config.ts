@@ -5,6 +5,7 @@ import { originText } from "../config/load.ts";
 import { defaultText } from "../config/settings.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
+import { sayWarning } from "./words.ts";
 
 const args: ArgsDef = {
   ...configOptions,
@@ -19,7 +20,7 @@ export const configCommand: CliCommand = {
   examples: "EXAMPLE\n\n  tabpy config --config /etc/tabpy/tabpy.conf --json",
   run: async (given) => {
     const { loaded, config } = loadFromOptions(given);
-    for (const warning of loaded.warnings) process.stderr.write(`tabpy: ${warning}\n`);
+    for (const warning of loaded.warnings) sayWarning(warning);
     process.stdout.write(given.json === true ? asJson(config.effective) : asTable(config.effective));
     return 0;
   },

@@ -3,6 +3,7 @@
 
 import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
 import { errorText, TabPyError } from "../errors.ts";
+import { sayFault } from "./words.ts";
 
 /** A command, and what its usage says below the options. */
 export interface CliCommand {
@@ -85,7 +86,7 @@ function aliasesOf(arg: ArgsDef[string]): string[] {
 function fail(error: unknown): number {
   const text =
     error instanceof TabPyError ? error.message : (error instanceof Error && error.stack) || errorText(error);
-  process.stderr.write(`tabpy: ${text}\n`);
+  sayFault(text);
   if (!(error instanceof TabPyError) || error.code !== "usage") return 1;
   process.stderr.write('Try "tabpy --help"\n');
   return 2;

@@ -3,12 +3,14 @@
 import { type ArgsDef, defineCommand } from "citty";
 import { consola } from "consola";
 import type { Config } from "../config/config.ts";
+import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
 import { untilAskedToStop } from "../lifecycle.ts";
-import { createLogger } from "../logging/logger.ts";
-import { LogWriter } from "../logging/writer.ts";
+import type { Logger } from "../logging/logger.ts";
+import { Logging } from "../logging/logging.ts";
 import { startTabPy, version } from "../main.ts";
+import { findCommands } from "../python/interpreter.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
 import { deployModelsCommand } from "./deploy-models.ts";
@@ -57,19 +59,26 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
     }
     const { loaded, config } = loadFromOptions(given);
     if (given["disable-auth-warning"] !== true) await confirmOpenServer(config);
-    const writer = new LogWriter(1);
+    const logging = new Logging({
+      spec: config.logging,
+      isDetailed: config.isLogDetailed,
+      env: process.env,
+      python: () => findCommands(config.python, process.env)[0] ?? { file: "python3", args: [] },
+    });
+    // What programs that rotate logs send, once they have renamed the files.
+    if (process.platform !== "win32") process.on("SIGUSR1", () => logging.reopen());
     try {
-      return await serve(config, loaded.warnings, writer);
+      return await serve(config, loaded.warnings, logging.logger("serve.ts"));
     } finally {
-      await writer.stop();
+      await logging.stop();
     }
   },
 };
 
-async function serve(config: Config, warnings: readonly string[], writer: LogWriter): Promise<number> {
+async function serve(config: Config, warnings: readonly string[], log: Logger): Promise<number> {
   const asked = untilAskedToStop(() => process.exit(1));
-  const log = createLogger(writer.write, config.logLevel, "serve.ts");
   for (const warning of warnings) log.warning(warning);
+  if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
   // What one connection breaks must not end the calls of all others.
   process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
   const tabpy = await startTabPy(config, log);
@@ -82,6 +91,12 @@ async function serve(config: Config, warnings: readonly string[], writer: LogWri
   await tabpy.stop();
   if (typeof stopped !== "string") throw stopped;
   return 0;
+}
+
+/** The line of a setting at the start. */
+function settingText({ setting, value, origin }: Effective): string {
+  if (value === undefined) return `Parameter ${setting.name} is not set`;
+  return `Parameter ${setting.name} set to "${value}" from ${originText(origin)}`;
 }
 
 /**

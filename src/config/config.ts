@@ -2,7 +2,7 @@
 
 import { cpus, homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Level, levels } from "../logging/logger.ts";
+import { type LoggingSpec, readLogging } from "../logging/sections.ts";
 import type { Effective, Loaded } from "./load.ts";
 import type { SettingName } from "./settings.ts";
 import { pythonFloatText } from "./values.ts";
@@ -42,7 +42,9 @@ export interface Config {
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly drainTimeoutMs: number;
-  readonly logLevel: Level;
+  /** TABPY_LOG_DETAILS: lines name the request that they are about, and what is known of its caller. */
+  readonly isLogDetailed: boolean;
+  readonly logging: LoggingSpec;
   /** Every setting with its origin, for people. */
   readonly effective: readonly Effective[];
 }
@@ -111,7 +113,8 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
     requestTimeoutMs: milliseconds("TABPY_REQUEST_TIMEOUT"),
     idleTimeoutMs: milliseconds("TABPY_IDLE_TIMEOUT"),
     drainTimeoutMs: milliseconds("TABPY_DRAIN_TIMEOUT"),
-    logLevel: rootLevel(loaded),
+    isLogDetailed: isOn("TABPY_LOG_DETAILS"),
+    logging: readLogging(loaded.file, statePath),
     effective: [...loaded.values].map(([name, row]) => ({ ...row, value: row.value ?? derived.get(name) })),
   };
 }
@@ -119,12 +122,6 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
 function timeoutText(row: Effective | undefined): string {
   if (row === undefined || typeof row.value !== "number") return "";
   return row.origin.kind === "default" ? String(row.value) : pythonFloatText(row.value);
-}
-
-/** The level of the root logger, `INFO` when the file has none or one that isn't Python's. */
-function rootLevel(loaded: Loaded): Level {
-  const given = loaded.file?.get("logger_root", "level")?.trim().toUpperCase();
-  return Object.keys(levels).find((level): level is Level => level === given) ?? "INFO";
 }
 
 /** systemd's StateDirectory, else what the platform gives programs for the user's own data. */

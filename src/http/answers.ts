@@ -4,6 +4,9 @@
 import { errorText, TabPyError } from "../errors.ts";
 import { pythonJson } from "../python-json.ts";
 
+/** The text of an error may be as long as a script wants. */
+const maxLoggedChars = 10_000;
+
 /** An answer with a JSON body made here. */
 export function jsonAnswer(
   value: unknown,
@@ -30,6 +33,18 @@ export function errorAnswer(error: unknown): Response {
   if (!(error instanceof TabPyError)) return jsonAnswer({ message: "Internal server error", info: {} }, 500);
   const body = { message: error.message, info: error.info, details: error.details };
   return jsonAnswer(body, error.status, error.headers);
+}
+
+/** TabPy's line about an answer that is an error. What a client sent is in it only where the answer repeats it. */
+export function respondingText(error: unknown): string {
+  const isOurs = error instanceof TabPyError;
+  const info = isOurs ? error.info : {};
+  const infoText = typeof info === "string" ? info : JSON.stringify(info);
+  const message = isOurs ? error.message : "Internal server error";
+  const text = `Responding with status=${isOurs ? error.status : 500}, message="${message}", info="${infoText}"`;
+  return text.length > maxLoggedChars
+    ? `${text.slice(0, maxLoggedChars)}... (${text.length} characters)`
+    : text;
 }
 
 /** Whether the log should name an error that was answered: what is our fault, not the client's. */

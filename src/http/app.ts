@@ -4,7 +4,7 @@ import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
 import { clientWheelName } from "../python/client-wheel.ts";
 import { access } from "./access.ts";
-import { bytesAnswer, errorAnswer, faultText, jsonAnswer } from "./answers.ts";
+import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
 import { clientFolder, clientPage, clientWheel } from "./client-wheel.ts";
 import {
@@ -18,6 +18,7 @@ import {
   uploadDestination,
 } from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
+import { caller, logCaller } from "./caller.ts";
 import { frame } from "./frame.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "../python-json.ts";
@@ -39,11 +40,13 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
+  const isDetailed = options.isLogDetailed === true;
+  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, isDetailed));
   if (options.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
   app.use(access(options.authenticate, service.name));
+  if (isDetailed) app.use(caller());
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
@@ -90,9 +93,10 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     errorAnswer(new TabPyError("not-found", "Not found", { info: "There is nothing at this URL" })),
   );
   app.onError((error, c) => {
+    if (isDetailed) logCaller(c);
     const fault = faultText(error);
-    if (fault !== undefined)
-      log.error(`${c.req.method} ${c.req.path} failed <<call ID: ${c.get("callId")}>>: ${fault}`);
+    if (fault !== undefined) c.get("log").error(`${c.req.method} ${c.req.path} failed: ${fault}`);
+    if (log.isEnabled("ERROR") && !c.get("gone").aborted) c.get("log").error(respondingText(error));
     return errorAnswer(error);
   });
   return app;

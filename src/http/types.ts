@@ -12,8 +12,14 @@ import type { PageData } from "../web/page.ts";
 export interface AppEnv {
   Bindings: HttpBindings;
   Variables: {
-    /** Names this request in the log. */
+    /** Names this request in the log and in its answer's `X-Request-ID`. */
     callId: string;
+    /** Says things about this request. */
+    log: Logger;
+    /** Who has logged in. */
+    user: string | undefined;
+    /** Whether the log has the line about the caller of this request. */
+    isCallerLogged: boolean;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
   };
@@ -74,4 +80,6 @@ export interface AppOptions {
   /** How long a request may take to come. */
   readonly requestTimeoutMs: number;
   readonly log: Logger;
+  /** Whether the log names the caller of each request. */
+  readonly isLogDetailed?: boolean;
 }

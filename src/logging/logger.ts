@@ -1,9 +1,10 @@
-// Log records as Python's logging names them: levels, loggers by source file, TabPy's default line. Where the
-// lines go is writer.ts's affair.
+// Who says something: loggers by name and source file. Which handlers take what a logger says is decided once for
+// each name (loggers.ts); where the lines go is line-queue.ts's affair.
 
-/** Python's level names and numbers. */
-export const levels = { DEBUG: 10, INFO: 20, WARNING: 30, ERROR: 40, CRITICAL: 50 } as const;
-export type Level = keyof typeof levels;
+import { type Formatter, createFormatter } from "./formatter.ts";
+import { type Level, levels } from "./levels.ts";
+import { type LogRecord, moduleOf, type Surroundings } from "./record.ts";
+import { safeText } from "./safe-text.ts";
 
 /** Writes records of one source file. */
 export interface Logger {
@@ -11,52 +12,151 @@ export interface Logger {
   info(message: string): void;
   warning(message: string): void;
   error(message: string): void;
+  critical(message: string): void;
+  /** Whether some handler takes records of `level`: ask before a costly message is made. */
   isEnabled(level: Level): boolean;
-  /** A logger that names another source file. */
+  /** A logger that names another source file; its name is `tabpy.` and the module unless `named` gave it one. */
   for(file: string): Logger;
+  /** A logger with a name of its own, by which a config file can choose its level and handlers: `tabpy.audit`. */
+  named(name: string): Logger;
+  /**
+   * A logger for the request `callId`. Its lines end with `<<call ID: ...>>` when TABPY_LOG_DETAILS is on, or always
+   * when `isAlwaysShown`.
+   */
+  inCall(callId: string, isAlwaysShown?: boolean): Logger;
 }
+
+/** Takes a record. Must neither block nor throw. */
+export type Emit = (record: LogRecord) => void;
+
+/** For one name of a logger: who takes records of which level. A level that nobody wants is missing. */
+export type Routes = { readonly [level in Level]?: readonly Emit[] };
+
+/** What all loggers of a program share. */
+export interface LoggerTree {
+  routesOf(name: string): Routes;
+  /** Whether lines name the request that they are about. */
+  readonly isDetailed: boolean;
+  readonly surroundings: Surroundings;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** The logger of a source file. */
+export function createTreeLogger(tree: LoggerTree, file: string): Logger {
+  const name = nameOf(file);
+  const routes = tree.routesOf(name);
+  return new TreeLogger(tree, { name, isNamed: false, file, callId: undefined, isCallShown: false, routes });
+}
+
+function nameOf(file: string): string {
+  return `tabpy.${moduleOf(file)}`;
+}
+
+interface Voice {
+  readonly name: string;
+  /** Whether the name was given, and doesn't follow the file. */
+  readonly isNamed: boolean;
+  readonly file: string;
+  readonly callId: string | undefined;
+  readonly isCallShown: boolean;
+  readonly routes: Routes;
+}
+
+class TreeLogger implements Logger {
+  readonly #tree: LoggerTree;
+  readonly #voice: Voice;
+
+  constructor(tree: LoggerTree, voice: Voice) {
+    this.#tree = tree;
+    this.#voice = voice;
+  }
+
+  debug(message: string): void {
+    this.#log("DEBUG", message);
+  }
+
+  info(message: string): void {
+    this.#log("INFO", message);
+  }
+
+  warning(message: string): void {
+    this.#log("WARNING", message);
+  }
+
+  error(message: string): void {
+    this.#log("ERROR", message);
+  }
+
+  critical(message: string): void {
+    this.#log("CRITICAL", message);
+  }
+
+  isEnabled(level: Level): boolean {
+    return this.#voice.routes[level] !== undefined;
+  }
+
+  for(file: string): Logger {
+    const voice = this.#voice;
+    if (voice.isNamed) return new TreeLogger(this.#tree, { ...voice, file });
+    const name = nameOf(file);
+    return new TreeLogger(this.#tree, { ...voice, file, name, routes: this.#tree.routesOf(name) });
+  }
+
+  named(name: string): Logger {
+    const routes = this.#tree.routesOf(name);
+    return new TreeLogger(this.#tree, { ...this.#voice, name, isNamed: true, routes });
+  }
+
+  inCall(callId: string, isAlwaysShown = false): Logger {
+    const { name, isNamed, file, routes } = this.#voice;
+    const isCallShown = isAlwaysShown || this.#tree.isDetailed;
+    return new TreeLogger(this.#tree, { name, isNamed, file, callId, isCallShown, routes });
+  }
+
+  #log(level: Level, said: string): void {
+    const { name, file, callId, isCallShown, routes } = this.#voice;
+    const emits = routes[level];
+    if (emits === undefined) return;
+    const record: LogRecord = {
+      level,
+      name,
+      file,
+      said,
+      message: safeText(isCallShown && callId !== undefined ? `${said}, <<call ID: ${callId}>>` : said),
+      callId,
+      createdMs: this.#tree.now(),
+      surroundings: this.#tree.surroundings,
+    };
+    for (const emit of emits) emit(record);
+  }
+}
+
+/** TabPy's default form of a line. */
+export const defaultFormat = {
+  format: "%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s",
+  datefmt: "%Y-%m-%d,%H:%M:%S",
+  style: "%",
+} as const;
 
 /** Takes finished lines, without line end. Must not block. */
 export type WriteLine = (line: string) => void;
 
-/** A logger for records of `level` and above. `file` is the source file that lines name, `pool.ts` for example. */
-export function createLogger(write: WriteLine, level: Level, file: string): Logger {
-  const threshold = levels[level];
-  const log = (recordLevel: Level, message: string) => {
-    if (levels[recordLevel] >= threshold) write(formatRecord(new Date(), recordLevel, file, message));
-  };
-  return {
-    debug: (message) => log("DEBUG", message),
-    info: (message) => log("INFO", message),
-    warning: (message) => log("WARNING", message),
-    error: (message) => log("ERROR", message),
-    isEnabled: (recordLevel) => levels[recordLevel] >= threshold,
-    for: (other) => createLogger(write, level, other),
-  };
-}
-
 /**
- * TabPy's default format, `%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s`, with the
- * date as `%Y-%m-%d,%H:%M:%S`. The line number is 0: a compiled source has none. Control characters are escaped, and
- * further lines of a message are indented, so that nothing in a message can look like a record of its own.
+ * A logger with one place to write to, for records of `level` and above in TabPy's default form. `file` is the source
+ * file that lines name, `pool.ts` for example.
  */
-export function formatRecord(time: Date, level: Level, file: string, message: string): string {
-  const module = file.replace(/\.[^.]*$/, "");
-  return `${formatTime(time)} [${level}] (${file}:${module}:0): ${escapeMessage(message)}`;
-}
-
-function formatTime(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${date},${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-}
-
-// Control characters but tab and line feed; DEL and the C1 range move cursors and colours on a terminal too, and
-// U+2028 and U+2029 are line ends to some readers of logs.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
-
-function escapeMessage(message: string): string {
-  const escaped = message.replace(unsafe, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
-  return escaped.includes("\n") ? escaped.replaceAll("\n", "\n    ") : escaped;
+export function createLogger(write: WriteLine, level: Level, file: string): Logger {
+  const format: Formatter = createFormatter(defaultFormat, () => "");
+  const emits: readonly Emit[] = [(record) => write(format(record))];
+  const wanted = Object.entries(levels).filter(([, number]) => number >= levels[level]);
+  const routes: Routes = Object.fromEntries(wanted.map(([name]) => [name, emits]));
+  const startedMs = Date.now();
+  const tree: LoggerTree = {
+    routesOf: () => routes,
+    isDetailed: false,
+    surroundings: { pid: process.pid, startedMs },
+    now: Date.now,
+  };
+  return createTreeLogger(tree, file);
 }

@@ -8,6 +8,8 @@ export interface StartHeader {
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
   readonly orjson: boolean;
+  /** Whether the worker says before each call, on its log pipe, which function it evaluates. */
+  readonly announce?: boolean;
   /** How many deployed functions it may keep loaded. */
   readonly models: number;
 }
@@ -91,6 +93,8 @@ export interface ReplyHeader {
   readonly took: number;
   /** What the call left running; such a worker is not used again. */
   readonly leftovers?: "processes" | "threads";
+  /** The function that the call evaluated, where the log pipe has not said it (programs/announcement.py). */
+  readonly function?: string;
   /** A quoted hash of a query's response. */
   readonly etag?: string;
 }

@@ -9,15 +9,21 @@ const maxLineBytes = 8 * 1024;
 /** A call's output beyond this many bytes is counted, not logged. */
 export const maxOutputBytesPerCall = 1024 * 1024;
 
+/** Lines with our own mark may be longer: a function to evaluate, at most 8192 characters, as JSON in ASCII. */
+const maxMarkedBytes = 128 * 1024;
+
 const lineFeed = 10;
 
 /** Takes one line that was printed during call `number`. */
 export type OutputLine = (number: number, line: string) => void;
+/** Takes the text of the function that call `number` evaluates. */
+export type FunctionText = (number: number, text: string) => void;
 
 /** Reads a log pipe to its end. */
 export class OutputReader {
   readonly #marker: Buffer;
   readonly #onLine: OutputLine;
+  readonly #onFunction: FunctionText;
   /** The last call that was sent to the worker: whose output unmarked lines are. */
   #running = 0;
   /** The call whose begin mark was read, until its end mark. */
@@ -27,9 +33,10 @@ export class OutputReader {
   #droppedBytes = 0;
   #countedCall = 0;
 
-  constructor(pipe: Readable, marker: string, onLine: OutputLine) {
+  constructor(pipe: Readable, marker: string, onLine: OutputLine, onFunction: FunctionText = () => {}) {
     this.#marker = Buffer.from(`${marker} `);
     this.#onLine = onLine;
+    this.#onFunction = onFunction;
     pipe.on("data", (chunk: Buffer) => this.#take(chunk));
     pipe.on("end", () => this.#end());
     pipe.on("error", () => this.#end());
@@ -48,7 +55,7 @@ export class OutputReader {
       this.#line(data.subarray(0, at));
       data = data.subarray(at + 1);
     }
-    while (data.length > maxLineBytes) {
+    while (data.length > (this.#isMarked(data) ? maxMarkedBytes : maxLineBytes)) {
       this.#line(data.subarray(0, maxLineBytes));
       data = data.subarray(maxLineBytes);
     }
@@ -58,8 +65,13 @@ export class OutputReader {
 
   #line(line: Buffer): void {
     if (line.length === 0) return;
-    if (line.length > this.#marker.length && line.subarray(0, this.#marker.length).equals(this.#marker)) {
-      const [word, number] = line.toString("latin1", this.#marker.length).split(" ");
+    if (this.#isMarked(line)) {
+      const marked = line.toString("latin1", this.#marker.length);
+      const [word, number] = marked.split(" ", 2);
+      if (word === "function") {
+        this.#tellFunction(Number(number), marked.slice(marked.indexOf(" ", word.length + 1) + 1));
+        return;
+      }
       this.#marked = word === "begin" ? Number(number) : undefined;
       if (word === "end") this.#startCount(0);
       return;
@@ -73,6 +85,19 @@ export class OutputReader {
     this.#loggedBytes += line.length + 1;
     for (let at = 0; at < line.length; at += maxLineBytes) {
       this.#onLine(call, line.toString("utf8", at, Math.min(line.length, at + maxLineBytes)).trimEnd());
+    }
+  }
+
+  #isMarked(line: Buffer): boolean {
+    const { length } = this.#marker;
+    return line.length > length && line.subarray(0, length).equals(this.#marker);
+  }
+
+  #tellFunction(call: number, json: string): void {
+    try {
+      this.#onFunction(call, String(JSON.parse(json)));
+    } catch {
+      // a script has written what looks like a line of ours
     }
   }
 

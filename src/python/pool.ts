@@ -49,6 +49,9 @@ export class Pool implements Service {
 
   readonly #options: PoolOptions;
   readonly #log: Logger;
+  /** Of what scripts print, and of the functions that they become. */
+  readonly #outputLog: Logger;
+  readonly #evaluateLog: Logger;
   readonly #found = Promise.withResolvers<void>();
   /** Every worker that counts: starting, idle or busy. */
   readonly #workers = new Set<Worker>();
@@ -72,6 +75,8 @@ export class Pool implements Service {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#outputLog = options.log.for("script.py");
+    this.#evaluateLog = options.log.for("evaluate.ts");
     this.#commands = options.commands;
     this.interpreterFound = this.#found.promise;
     this.interpreterFound.catch(() => {}); // main.ts waits for it, at its own time
@@ -325,8 +330,10 @@ export class Pool implements Service {
       models: this.#options.workerModels,
       endpoints: this.#options.endpoints,
       refuse: (hello) => unsuitable(command, hello),
-      onOutput: (callId, line) =>
-        this.#log.for("script.py").info(callId === undefined ? line : `${line} <<call ID: ${callId}>>`),
+      onFunction: this.#evaluateLog.isEnabled("INFO")
+        ? (callId, text) => inCall(this.#evaluateLog, callId).info(`function to evaluate=${text}`)
+        : undefined,
+      onOutput: (callId, line) => inCall(this.#outputLog, callId, true).info(line),
       onFree: (worker) => this.#serve(worker),
       onReturned: (jobs) => this.#takeBack(jobs),
       onLost: (worker, reason) => this.#lost(worker, reason),
@@ -352,6 +359,11 @@ export class Pool implements Service {
       this.#retrySeconds(),
     );
   }
+}
+
+/** `isShown`: what a script prints is of no use without the request that it belongs to. */
+function inCall(log: Logger, callId: string | undefined, isShown = false): Logger {
+  return callId === undefined ? log : log.inCall(callId, isShown);
 }
 
 function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {

@@ -1,6 +1,7 @@
 // The Python sources, compiled into the executable as text. They are sent to each worker over its channel and
 // imported from memory there (programs/start.py): no file is written.
 
+import announcement from "./programs/announcement.py" with { type: "text" };
 import boot from "./programs/boot.py" with { type: "text" };
 import evaluation from "./programs/evaluation.py" with { type: "text" };
 import failures from "./programs/failures.py" with { type: "text" };
@@ -52,6 +53,7 @@ export const clientSources: Readonly<Record<string, string>> = {
 /** Module name -> source. */
 export const workerSources: Readonly<Record<string, string>> = {
   _tabpy_worker: "",
+  "_tabpy_worker.announcement": announcement,
   "_tabpy_worker.evaluation": evaluation,
   "_tabpy_worker.failures": failures,
   "_tabpy_worker.frames": frames,

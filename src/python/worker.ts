@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly endpoints: EndpointLookup;
   /** Why an interpreter can't be used, undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
+  /** Takes the function that a call evaluates; undefined: workers don't say it. */
+  readonly onFunction: ((callId: string | undefined, text: string) => void) | undefined;
   /** Takes a line that was printed; `callId` is undefined outside of calls. */
   readonly onOutput: (callId: string | undefined, line: string) => void;
   /** Called when the worker has answered and can take another call. */
@@ -74,8 +76,11 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#process = options.spawn();
-    this.#output = new OutputReader(this.#process.log, this.#marker, (number, line) =>
-      this.#printed(number, line),
+    this.#output = new OutputReader(
+      this.#process.log,
+      this.#marker,
+      (number, line) => this.#printed(number, line),
+      (number, text) => options.onFunction?.(this.#callIds.get(number), text),
     );
     this.#sent = new SentCalls({
       onBegin: (number) => this.#output.setRunning(number),
@@ -154,6 +159,7 @@ export class Worker {
           kind: "start",
           marker: this.#marker,
           orjson: this.#options.useOrjson,
+          announce: this.#options.onFunction !== undefined,
           models: this.#options.models,
         },
         sourcesBody,
@@ -276,6 +282,7 @@ export class Worker {
     if (sent === undefined || header.id !== sent.number) return;
     this.#sent.shift(header.kind === "returned" ? undefined : header.took / 1000);
     this.#answered++;
+    if (header.function !== undefined) this.#options.onFunction?.(sent.job.call.callId, header.function);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":

@@ -146,7 +146,12 @@ test("createConfig() keeps the state where the service or the user has its own",
   expect(config("[TabPy]\nTABPY_STATE_PATH = /mine\n").queryObjectPath).toBe("/mine/query_objects");
 });
 
-test("createConfig() takes the level of the root logger, and INFO for none", () => {
-  expect(config("[TabPy]\n[logger_root]\nlevel = warning\n").logLevel).toBe("WARNING");
-  expect(config("[TabPy]\n[logger_root]\nlevel = LOUD\n").logLevel).toBe("INFO");
+test("createConfig() puts TabPy's log file into the state folder, and takes the file's sections over that", () => {
+  const paths = (text: string | undefined) =>
+    config(text, { XDG_STATE_HOME: "/x" }).logging.loggers.flatMap((logger) =>
+      logger.handlers.map(({ target }) => ("file" in target ? target.file.path : target.kind)),
+    );
+  expect(paths(undefined)).toEqual(["stream", "/x/tabpy/tabpy_log.log"]);
+  const sections = "[loggers]\nkeys=root\n[handlers]\nkeys=\n[formatters]\nkeys=\n[logger_root]\nhandlers=\n";
+  expect(paths(sections)).toEqual([]);
 });

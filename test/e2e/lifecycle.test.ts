@@ -612,7 +612,7 @@ os.write(1, b'below Python %d\\n' % _arg1)`;
       const found = await Promise.all(
         lines.map(async (line) => {
           const logged = new RegExp(
-            `\\(script\\.py:script:0\\): ${line} ${call} <<call ID: ([0-9a-f-]{36})>>\\n`,
+            `\\(script\\.py:script:0\\): ${line} ${call}, <<call ID: ([0-9a-f-]{36})>>\\n`,
           );
           await server.waitForLog(logged);
           return logged.exec(server.log)?.[1] ?? "";

@@ -187,8 +187,8 @@ test("Pool logs what a script prints with the call's id", async () => {
   await using pool = await startPool();
   await value(run(pool, "print('from python')\nimport os\nos.system('echo from shell')"));
   await until(() => lines.filter((line) => line.includes("<<call ID: the-call>>")).length >= 2);
-  expect(lines.some((line) => line.includes("from python <<call ID: the-call>>"))).toBe(true);
-  expect(lines.some((line) => line.includes("from shell <<call ID: the-call>>"))).toBe(true);
+  expect(lines.some((line) => line.includes("from python, <<call ID: the-call>>"))).toBe(true);
+  expect(lines.some((line) => line.includes("from shell, <<call ID: the-call>>"))).toBe(true);
 });
 
 test("Pool tries again with pauses when Python doesn't start, and recovers", async () => {

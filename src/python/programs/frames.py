@@ -94,12 +94,17 @@ class FrameWriter:
     def __init__(self, fd):
         self._fd = fd
 
-    def write_reply(self, number, kind, body, took, more):
-        """Answer call `number`; `more` are further members of the header. Raises OSError when the server is gone."""
-        if not more:  # not worth the JSON encoder
-            self._write_frame(b'{"id":%d,"kind":"%b","took":%d}' % (number, kind, took), body)
-        else:
-            self.write({"id": number, "kind": kind.decode(), "took": took, **more}, body)
+    def write_reply(self, number, kind, body, took, more, function=None):
+        """Answer call `number`; `more` are further members of the header, `function` one that is JSON already.
+
+        Raises OSError when the server is gone.
+        """
+        head = b'{"id":%d,"kind":"%b","took":%d' % (number, kind, took)
+        if more:  # rare: else not worth the JSON encoder
+            head += b"," + json.dumps(more).encode("ascii")[1:-1]
+        if function is not None:
+            head += b',"function":' + function
+        self._write_frame(head + b"}", body)
 
     def write(self, header, body=b""):
         """Write one frame whole. Raises OSError when the server is gone."""
@@ -158,10 +163,10 @@ class Channel:
     def write(self, header):
         self._writer.write(header)
 
-    def reply(self, number, kind, body=b"", took=0, more=None):
+    def reply(self, number, kind, body=b"", took=0, more=None, function=None):
         """Answer call `number`, which took so many microseconds. Raises OSError when the server is gone."""
         with self._lock:
-            self._writer.write_reply(number, kind, body, took, more)
+            self._writer.write_reply(number, kind, body, took, more, function)
 
     def ask(self, number, kind, text):
         """Ask something in call `number` and wait for the answer, a dict.

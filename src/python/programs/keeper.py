@@ -13,6 +13,8 @@ import signal
 import sys
 import time
 
+from _tabpy_worker.announcement import say_last_words, share_memory
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -23,9 +25,10 @@ HUNT_SECONDS = 3.0
 
 
 def keep():
-    """Fork the worker. Returns in the worker; the keeper ends in here."""
+    """Fork the worker. Returns in the worker, with the memory that it shares with the keeper, which ends in here."""
     prctl = _load_prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    memory = share_memory()
     keeper = os.getpid()
     worker = os.fork()
     if worker == 0:
@@ -33,9 +36,9 @@ def keep():
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != keeper:  # it died before the line above
             os._exit(1)
-        return
+        return memory
     try:
-        _watch(worker)
+        _watch(worker, memory)
     finally:
         os._exit(1)
 
@@ -51,7 +54,7 @@ def _load_prctl():
     return lambda *_: -1
 
 
-def _watch(worker):
+def _watch(worker, memory):
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -80,6 +83,7 @@ def _watch(worker):
             else:
                 os.read(wake_read, 4096)
     found = _kill_all(worker)
+    say_last_words(memory, 2)
     _exit_like(found if status is None else status)
 
 

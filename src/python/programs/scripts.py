@@ -12,6 +12,8 @@ import sys
 import types
 from collections import OrderedDict
 
+from _tabpy_worker.announcement import encode_function
+
 MODULE_NAME = "tabpy_script"
 FILE_NAME = "<string>"
 FUNCTION_NAME = "_user_script"
@@ -38,7 +40,7 @@ class EmptyScript(Exception):
 class Script:
     """A compiled script; `bind` gives it globals of its own."""
 
-    __slots__ = ("_code", "_presets", "_text", "_used_presets")
+    __slots__ = ("_announcement", "_argument_names", "_code", "_presets", "_text", "_used_presets", "is_quick")
 
     def __init__(self, text, argument_names):
         if text.startswith("\ufeff"):
@@ -50,6 +52,15 @@ class Script:
         self._code = _compile(module, argument_names)
         self._presets = None
         self._text = text
+        self._argument_names = argument_names
+        self._announcement = None
+        self.is_quick = False
+
+    def announcement(self):
+        """The function for the log (announcement.py), made once."""
+        if self._announcement is None:
+            self._announcement = encode_function(self._text, self._argument_names)
+        return self._announcement
 
     def bind(self):
         """A function of `tabpy, _arg1, ...` whose globals nobody has seen."""

@@ -14,6 +14,7 @@ import sys
 import time
 
 from _tabpy_worker import evaluation, failures, models, queries, results, scripts
+from _tabpy_worker.announcement import QUICK_NS
 from _tabpy_worker.frames import MAX_BODY_BYTES, Channel, FrameReader, FrameWriter
 from _tabpy_worker.output import ScriptOutput
 from _tabpy_worker.tabpy_object import Endpoints, TabPy
@@ -25,7 +26,7 @@ LARGE_BODY_BYTES = 1024 * 1024
 def main(start):
     """Serve calls until the channel closes. `start` is the header of the server's first frame."""
     channel = _take_channel()
-    output = ScriptOutput(start["marker"])
+    output = ScriptOutput(start["marker"], start.get("memory"))
     faulthandler.enable(2)
     _prefer_for_oom_killer()
     scripts.register_module()
@@ -70,6 +71,7 @@ class Worker:
         self._orjson = _load_orjson() if start.get("orjson", True) else None
         self._channel = channel
         self._output = output
+        self._announces = start.get("announce", False)
         self._scripts = scripts.ScriptCache()
         self._models = models.ModelCache(start.get("models", 1), self._load_model)
         self._number = 0
@@ -106,7 +108,7 @@ class Worker:
             if leftovers:
                 more = {**more, "leftovers": leftovers}
             took = (time.monotonic_ns() - began) // 1000
-            self._channel.reply(number, kind, answer, took, more)
+            self._channel.reply(number, kind, answer, took, more, self._output.take_function())
             answer = self._used = None
             if leftovers:
                 self._channel.wait_for_end()
@@ -119,9 +121,13 @@ class Worker:
             is_large = len(body) > LARGE_BODY_BYTES
             script, arguments = evaluation.parse_evaluate(body, self._scripts, self._orjson)
             body = None
+            if self._announces:
+                self._output.announce(script)
+            began = time.monotonic_ns()
             value = script.bind()(self._tabpy, *arguments)
             if is_large:
                 self._used = arguments, value
+            script.is_quick = time.monotonic_ns() - began <= QUICK_NS
             arguments = None
             return b"result", _checked(results.encode(value, self._orjson)), {}
         except evaluation.Rejected:

@@ -1,0 +1,198 @@
+// What the log costs small calls, and what they cost while it is held up: a file system that is full and a reader of
+// standard output that has stopped, for a minute at full rate. A part of scripts/bench.
+
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type Load, median } from "./bench-load.ts";
+import { type Server, type ServerOptions, startServer } from "./bench-server.ts";
+import type { FigureRow } from "./bench-table.ts";
+
+export interface LogBench {
+  readonly binary: string;
+  readonly python: string;
+  readonly folder: string;
+  readonly isQuick: boolean;
+  /** A load of small calls. */
+  readonly run: (server: Server, connections: number, seconds: number) => Promise<Load>;
+}
+
+const connections = 8;
+
+/** Servers take turns, so that a noisy moment meets them all; the median of the rounds counts. */
+export async function measureLogCost(bench: LogBench): Promise<FigureRow[]> {
+  const { isQuick, run } = bench;
+  const consoleLog = openSync(join(bench.folder, "console.log"), "w");
+  const start = (options: ServerOptions) => startServer(bench.binary, bench.python, bench.folder, options);
+  const servers = [
+    await start({}),
+    await start({ config: "[TabPy]\n", stdout: consoleLog }),
+    await start({ config: "[TabPy]\nTABPY_LOG_DETAILS = true\n", stdout: consoleLog }),
+  ];
+  const costs: number[][] = servers.map(() => []);
+  for (const server of servers) await run(server, connections, 1); // warm up
+  for (let round = 0; round < (isQuick ? 3 : 7); round++) {
+    let quiet = 0;
+    for (const [index, server] of servers.entries()) {
+      const load = await run(server, connections, isQuick ? 1 : 4);
+      const perSecond = load.calls / load.seconds;
+      if (index === 0) quiet = perSecond;
+      costs[index]?.push(100 * (1 - perSecond / quiet));
+    }
+  }
+  for (const server of servers) await server.stop();
+  closeSync(consoleLog);
+  return [
+    ["default logging, loss of rate", costs[1], 10],
+    ["TABPY_LOG_DETAILS, loss of rate", costs[2], 20],
+  ].map(([what, values, limit]) => {
+    const value = median(values as number[]);
+    const note = `from ${Math.min(...(values as number[])).toFixed(0)} to ${Math.max(...(values as number[])).toFixed(0)}`;
+    const target = { text: `<= ${limit} %`, isMet: value <= Number(limit) };
+    return { what: String(what), value, unit: "%", note, target };
+  });
+}
+
+/** The same calls beside a log that is written, and beside one that can't be. */
+export async function measureLogPressure(bench: LogBench): Promise<FigureRow[]> {
+  const seconds = bench.isQuick ? 5 : 60;
+  const usual = await withReader(bench, "usual", async (server) => bench.run(server, connections, seconds));
+  const held = await heldUp(bench, seconds);
+  if (held === undefined) return [];
+  const ratio = held.load.p99Ms / usual.p99Ms;
+  return [
+    {
+      what: `p99 with the log held up for ${seconds} s`,
+      value: ratio,
+      unit: "times usual",
+      note: `${held.load.p99Ms.toFixed(2)} ms for ${usual.p99Ms.toFixed(2)} ms; ${held.load.calls} calls, none failed`,
+      target: { text: "<= 2 times", isMet: ratio <= 2 },
+    },
+    {
+      what: "lines that both logs say they lost",
+      value: held.lostLines,
+      unit: "lines",
+      target: { text: "> 0 in both", isMet: held.lostLines > 0 },
+    },
+  ];
+}
+
+function configOf(file: string): string {
+  return `[TabPy]
+[loggers]
+keys=root
+[handlers]
+keys=out,file
+[formatters]
+keys=f
+[logger_root]
+level=INFO
+handlers=out,file
+[handler_out]
+class=StreamHandler
+args=(sys.stdout,)
+formatter=f
+[handler_file]
+class=FileHandler
+args=('${file}',)
+formatter=f
+[formatter_f]
+format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s
+`;
+}
+
+/** A server whose standard output is a pipe that `cat` reads. */
+async function withReader<T>(bench: LogBench, name: string, use: (server: Server) => Promise<T>): Promise<T> {
+  const pipe = openPipe(join(bench.folder, name));
+  const reading = setInterval(() => drain(pipe.reader), 5);
+  try {
+    const server = await startServer(bench.binary, bench.python, bench.folder, {
+      config: configOf(join(bench.folder, `${name}.log`)),
+      stdout: pipe.writer,
+    });
+    const result = await use(server);
+    await server.stop();
+    return result;
+  } finally {
+    clearInterval(reading);
+    closeSync(pipe.reader);
+    closeSync(pipe.writer);
+    rmSync(join(bench.folder, `${name}.log`), { force: true });
+  }
+}
+
+async function heldUp(
+  bench: LogBench,
+  seconds: number,
+): Promise<{ readonly load: Load; readonly lostLines: number } | undefined> {
+  const disk = join(bench.folder, "disk");
+  mkdirSync(disk);
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", disk]);
+  if (mounted.status !== 0) throw new Error("a small file system can't be mounted here");
+  const pipe = openPipe(join(bench.folder, "stopped"));
+  try {
+    const file = join(disk, "full.log");
+    const server = await startServer(bench.binary, bench.python, bench.folder, {
+      config: configOf(file),
+      stdout: pipe.writer,
+    });
+    fill(join(disk, "filler"));
+    await bench.run(server, connections, 2); // until pipe and buffers are full
+    const load = await bench.run(server, connections, seconds);
+    rmSync(join(disk, "filler"));
+    let printed = "";
+    const lost = (text: string) => Number(/(\d+) lines were lost here/.exec(text)?.[1] ?? 0);
+    const deadline = performance.now() + 20_000;
+    while (lost(printed.slice(-100_000)) === 0 || lost(readFileSync(file, "utf8")) === 0) {
+      if (performance.now() > deadline) throw new Error("the logs don't say how many lines they lost");
+      printed += drain(pipe.reader);
+      await Bun.sleep(5);
+    }
+    const lostLines = Math.min(lost(printed.slice(-100_000)), lost(readFileSync(file, "utf8")));
+    await server.stop();
+    return { load, lostLines };
+  } finally {
+    closeSync(pipe.reader);
+    closeSync(pipe.writer);
+    spawnSync("umount", [disk]);
+  }
+}
+
+function fill(path: string): void {
+  const fd = openSync(path, "w");
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(65_536));
+  } catch {
+    closeSync(fd); // full
+  }
+}
+
+function openPipe(path: string): { readonly reader: number; readonly writer: number } {
+  if (spawnSync("mkfifo", [path]).status !== 0) throw new Error("mkfifo failed");
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return { reader, writer: openSync(path, constants.O_WRONLY) };
+}
+
+/** What is in the pipe now. */
+function drain(fd: number): string {
+  const part = Buffer.alloc(1024 * 1024);
+  let text = "";
+  for (;;) {
+    try {
+      const count = readSync(fd, part);
+      if (count === 0) return text;
+      text += part.toString("utf8", 0, count);
+    } catch {
+      return text; // EAGAIN: empty
+    }
+  }
+}

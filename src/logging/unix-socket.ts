@@ -1,0 +1,89 @@
+// syslog's socket on this machine, /dev/log for example. It takes datagrams as a rule, which the runtime can't send:
+// a small Python process does it (programs/unix_socket.py), with the Python that runs scripts.
+
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { within } from "../lifecycle.ts";
+import program from "./programs/unix_socket.py" with { type: "text" };
+import type { Sender } from "./syslog-target.ts";
+
+/** A program and its first arguments. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+type Helper = ChildProcessByStdio<Writable, Readable, null>;
+
+/** Longer than the helper waits for one message. */
+const answerTimeoutMs = 15_000;
+const endTimeoutMs = 1000;
+
+/** `python` is asked for when the first message is sent; it throws when there is none. */
+export function createUnixSender(
+  path: string,
+  kind: "datagram" | "stream" | "any",
+  python: () => Command,
+): Sender {
+  let helper: Helper | undefined;
+  let answered: (line: string) => void = () => {};
+  let rest = "";
+
+  const started = (): Helper => {
+    if (helper !== undefined) return helper;
+    const { file, args } = python();
+    const made = spawn(file, [...args, "-I", "-S", "-c", program, path, kind], {
+      stdio: ["pipe", "pipe", "ignore"],
+      windowsHide: true,
+    });
+    const gone = () => {
+      if (helper === made) helper = undefined;
+      answered("0\tthe process that sends them ended");
+    };
+    made.on("error", gone);
+    made.on("exit", gone);
+    made.stdin.on("error", () => {});
+    made.stdout.on("data", (chunk: Buffer) => {
+      rest += chunk;
+      const end = rest.indexOf("\n");
+      if (end === -1) return;
+      const line = rest.slice(0, end);
+      rest = "";
+      answered(line);
+    });
+    made.unref();
+    helper = made;
+    return made;
+  };
+
+  return {
+    send: async (messages) => {
+      const { stdin } = started();
+      const answer = new Promise<string>((resolve) => {
+        answered = resolve;
+      });
+      stdin.write(Buffer.concat([number(messages.length), ...messages.flatMap(framed)]));
+      const line = await within(answer, answerTimeoutMs, "nobody reads it");
+      const [sent = "0", reason = ""] = line.split("\t");
+      return { sent: Number(sent), reason };
+    },
+    close: async () => {
+      const ending = helper;
+      if (ending === undefined) return;
+      helper = undefined;
+      const ended = new Promise((resolve) => ending.once("exit", resolve));
+      ending.stdin.end();
+      await within(ended, endTimeoutMs, "").catch(() => ending.kill("SIGKILL"));
+    },
+  };
+}
+
+function framed(message: Buffer): Buffer[] {
+  return [number(message.length), message];
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

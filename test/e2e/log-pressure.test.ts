@@ -1,0 +1,99 @@
+// A log that can't be written holds up nobody: a file system that is full, and a reader of standard output that has
+// stopped, while scripts run. How fast they run meanwhile is scripts/bench's affair.
+
+import { expect, test } from "bun:test";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startServer, until } from "./harness.ts";
+
+/** A small file system; where this user may not mount one, /dev/full has to do. */
+function smallDisk() {
+  const path = mkdtempSync(join(tmpdir(), "small-disk-"));
+  const isMounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", path]).exitCode === 0;
+  const log = join(path, "full.log");
+  if (!isMounted) symlinkSync("/dev/full", log);
+  return {
+    log,
+    fill: () => {
+      if (!isMounted) return;
+      const fd = openSync(join(path, "filler"), "w");
+      try {
+        for (;;) writeSync(fd, Buffer.alloc(65536));
+      } catch {
+        closeSync(fd); // full
+      }
+    },
+    empty: () => {
+      rmSync(isMounted ? join(path, "filler") : log, { force: true });
+    },
+    [Symbol.dispose]: () => {
+      if (isMounted) Bun.spawnSync(["umount", path]);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+const sections = (path: string) => `[TabPy]
+[loggers]
+keys=root
+[handlers]
+keys=out,full
+[formatters]
+keys=f
+[logger_root]
+level=INFO
+handlers=out,full
+[handler_out]
+class=StreamHandler
+args=(sys.stdout,)
+formatter=f
+[handler_full]
+class=FileHandler
+args=('${path}',)
+formatter=f
+[formatter_f]
+format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s
+`;
+
+test("a full disk and a stopped reader of standard output fail no request, and both logs say what they lost", async () => {
+  using disk = smallDisk();
+  await using server = await startServer({ config: sections(disk.log) });
+  disk.fill();
+  server.process.stdout?.pause();
+  // More than waits for a slow reader: 8 million characters, as many on their way, and what pipes hold.
+  const script = `# ${"x".repeat(8000)}\nreturn _arg1`;
+  const failures: unknown[] = [];
+  let sent = 0;
+  const client = async () => {
+    while (sent < 3500) {
+      const number = sent++;
+      const answer = await server.evaluate(script, { _arg1: number }).catch((error: unknown) => error);
+      const isRight = answer instanceof Object && "json" in answer && answer.json === number;
+      if (!isRight) failures.push(answer);
+    }
+  };
+  await Promise.all([client(), client(), client(), client()]);
+  expect(failures).toEqual([]);
+  // Compressed answers need a thread, as the log does.
+  const page = await server.request("/", { headers: { "Accept-Encoding": "gzip" } });
+  expect([page.status, page.headers.get("Content-Encoding")]).toEqual([200, "gzip"]);
+
+  disk.empty();
+  if (server.process.stdout?.isPaused()) server.process.stdout.resume();
+  process.kill(server.pid, "SIGUSR1");
+  await server.waitForLog(/\d+ lines were lost here: its reader is too slow/);
+  const file = () => readFileSync(disk.log, "utf8");
+  await until(
+    () => `the count in the file:\n${file().slice(-2000)}`,
+    () => /\d+ lines were lost here: ENOSPC/.test(file()),
+  );
+  expect(server.log).toMatch(
+    /\[WARNING\] \(logging\.ts:logging:0\): Lost \d+ lines of .*full\.log so far: ENOSPC/,
+  );
+  // Half a line that was written when the disk was full is no start of another one.
+  const strangers = file()
+    .split("\n")
+    .filter((one) => /.\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[/.test(one));
+  expect(strangers).toEqual([]);
+}, 120_000);

@@ -1,0 +1,124 @@
+// src/logging against Python's logging.config.fileConfig: every configuration of logging-cases.ts and its records go
+// through both, with the time fixed, and lines and files must be equal. Python is TABPY_TEST_PYTHON or python3.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseIni } from "../../src/ini.ts";
+import type { Level } from "../../src/logging/levels.ts";
+import { Logging } from "../../src/logging/logging.ts";
+import { readLogging } from "../../src/logging/sections.ts";
+import { type Case, cases, refused } from "./logging-cases.ts";
+
+type Outcome =
+  | { readonly error: string }
+  | { readonly stdout: string; readonly stderr: string; readonly files: Readonly<Record<string, string>> };
+
+const root = mkdtempSync(join(tmpdir(), "differential-"));
+const home = process.cwd();
+const zone = process.env.TZ;
+afterAll(() => {
+  process.chdir(home);
+  setZone(zone);
+  rmSync(root, { recursive: true, force: true });
+});
+const none = { records: [], files: [], zone: "UTC" };
+const all: readonly Case[] = [...cases, ...refused.map(([name, config]) => ({ name, config, ...none }))];
+const answers = askPython(all);
+
+describe("Logging writes what Python's logging writes", () => {
+  test("there are more than 150 configurations", () => expect(cases.length).toBeGreaterThan(150));
+
+  for (const [index, one] of cases.entries()) {
+    test(one.name, async () => {
+      expect(await run(one, join(root, String(index)))).toEqual(answers[index] as Outcome);
+    });
+  }
+});
+
+describe("readLogging() refuses what Python refuses, and names the section", () => {
+  for (const [index, [name, config]] of refused.entries()) {
+    test(name, () => {
+      expect(answers[cases.length + index]).toEqual({ error: expect.any(String) });
+      expect(() => readLogging(parseIni(config, { source: "tabpy.conf" }), "/state")).toThrow(
+        expect.objectContaining({
+          code: "config",
+          message: expect.stringMatching(/^Cannot use .*\(tabpy\.conf section \[\w+\]\): expected .*$/),
+        }),
+      );
+    });
+  }
+});
+
+function setZone(name: string | undefined): void {
+  if (name === undefined) delete process.env.TZ;
+  else process.env.TZ = name;
+}
+
+async function run(one: Case, folder: string): Promise<Outcome> {
+  mkdirSync(folder);
+  const output = (name: string) => openSync(`${folder}.${name}`, "w");
+  const [stdout, stderr] = [output("stdout"), output("stderr")];
+  for (const file of one.files) {
+    writeFileSync(join(folder, file.name), file.text);
+    utimesSync(join(folder, file.name), file.mtime, file.mtime);
+  }
+  process.chdir(folder);
+  setZone(one.zone);
+  let now = one.records[0]?.createdMs ?? 0;
+  const logging = new Logging({
+    spec: readLogging(parseIni(one.config), folder),
+    isDetailed: false,
+    env: { TZ: one.zone },
+    python: () => ({ file: "python3", args: [] }),
+    now: () => now,
+    pid: 4321,
+    stdout,
+    stderr,
+  });
+  for (const record of one.records) {
+    now = record.createdMs;
+    const logger = logging.logger(record.file).named(record.name);
+    const said = {
+      DEBUG: "debug",
+      INFO: "info",
+      WARNING: "warning",
+      ERROR: "error",
+      CRITICAL: "critical",
+    } as const;
+    logger[said[record.level as Level]](record.message);
+  }
+  await logging.stop();
+  closeSync(stdout);
+  closeSync(stderr);
+  const files = readdirSync(folder)
+    .sort()
+    .map((name) => [name, readFileSync(join(folder, name), "latin1")]);
+  const text = (name: string) => readFileSync(`${folder}.${name}`, "utf8");
+  return { stdout: text("stdout"), stderr: text("stderr"), files: Object.fromEntries(files) };
+}
+
+function askPython(rows: readonly Case[]): Outcome[] {
+  const script = fileURLToPath(new URL("./logging-oracle.py", import.meta.url));
+  const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+  const { status, stdout, stderr, error } = spawnSync(python, ["-X", "utf8", script], {
+    input: JSON.stringify(rows),
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+  });
+  if (status !== 0) throw new Error(`Cannot run ${python} ${script}: ${stderr}`, { cause: error });
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,164 @@
+// LineQueue with descriptors of real files, pipes and terminals.
+
+import { afterAll, expect, test } from "bun:test";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzip, gzipSync } from "node:zlib";
+import { createDescriptorTarget } from "../../src/logging/descriptor-target.ts";
+import { LineQueue } from "../../src/logging/line-queue.ts";
+import { until } from "../e2e/harness.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "line-queue-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function createQueue(fd: number) {
+  const losses: string[] = [];
+  const queue = new LineQueue({
+    target: createDescriptorTarget(fd, "the log"),
+    lossLine: (text) => `LOSS ${text}`,
+    onLoss: (text) => losses.push(text),
+  });
+  return { queue, losses, push: (line: string) => queue.push(line, 0) };
+}
+
+/** A pipe with a name. Its ends block, as those of a shell's pipe do; the reader is read without waiting. */
+function openPipe(name: string): { reader: number; writer: number } & Disposable {
+  const path = join(folder, name);
+  if (Bun.spawnSync(["mkfifo", path]).exitCode !== 0) throw new Error("mkfifo failed");
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY);
+  return {
+    reader,
+    writer,
+    [Symbol.dispose]: () => {
+      closeSync(writer);
+      closeSync(reader);
+    },
+  };
+}
+
+/** What is in the pipe now. */
+function readPipe(fd: number): string {
+  const parts: Buffer[] = [];
+  const part = Buffer.alloc(1024 * 1024);
+  for (;;) {
+    let count: number;
+    try {
+      count = readSync(fd, part);
+    } catch {
+      break; // EAGAIN: empty
+    }
+    if (count === 0) break;
+    parts.push(Buffer.from(part.subarray(0, count)));
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** Whether something is in the pipe; a byte of it is taken. */
+function isReadable(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(1)) === 1;
+  } catch {
+    return false;
+  }
+}
+
+test("LineQueue writes lines in order, each with its end", async () => {
+  const path = join(folder, "log");
+  const fd = openSync(path, "w");
+  const { queue, push } = createQueue(fd);
+  const lines = Array.from({ length: 5000 }, (_, at) => `line ${at} größe`);
+  for (const line of lines.slice(0, 10)) push(line);
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const line of lines.slice(10)) push(line);
+  await queue.stop();
+  closeSync(fd);
+  expect(readFileSync(path, "utf8")).toBe(`${lines.join("\n")}\n`);
+});
+
+test("LineQueue writes within a second what nobody asks it to flush", async () => {
+  const path = join(folder, "unasked");
+  const fd = openSync(path, "w");
+  const { queue, push } = createQueue(fd);
+  push("one line");
+  await until("the line", () => readFileSync(path, "utf8") === "one line\n", 1000);
+  await queue.stop();
+  closeSync(fd);
+});
+
+test("LineQueue.stop() resolves at once when nothing waits", async () => {
+  const fd = openSync(join(folder, "empty"), "w");
+  const { queue } = createQueue(fd);
+  await queue.stop();
+  await queue.stop();
+  closeSync(fd);
+  expect(readFileSync(join(folder, "empty"), "utf8")).toBe("");
+});
+
+test("LineQueue doesn't wait for a reader that stands still; it drops lines and says how many", async () => {
+  using pipe = openPipe("still");
+  const { queue, push, losses } = createQueue(pipe.writer);
+  const count = 40_000;
+  const line = "x".repeat(999);
+  // 40 MB into a pipe of 64 KiB: a write that waited would never come back.
+  for (let at = 0; at < count; at++) push(line);
+
+  let text = "";
+  await until("the loss in the pipe", () => {
+    text += readPipe(pipe.reader);
+    return text.includes("LOSS");
+  });
+  push("after");
+  await queue.stop();
+  text += readPipe(pipe.reader);
+
+  const lines = text.trimEnd().split("\n");
+  const dropped = lines.flatMap((one) => /^LOSS (\d+) lines were lost here: its reader/.exec(one)?.[1] ?? []);
+  const kept = lines.filter((one) => one === line).length;
+  expect(kept + dropped.map(Number).reduce((sum, one) => sum + one, 0)).toBe(count);
+  expect(kept).toBeGreaterThan(8000);
+  expect(kept).toBeLessThan(count);
+  expect(lines.at(-1)).toBe("after");
+  expect(losses[0]).toBe("Lost 1 lines of the log so far: its reader is too slow");
+}, 30_000);
+
+test("createDescriptorTarget() holds up no thread for a pipe that nobody reads", async () => {
+  using one = openPipe("threads-1");
+  using two = openPipe("threads-2");
+  using three = openPipe("threads-3");
+  const queues = [one, two, three].map((pipe) => createQueue(pipe.writer));
+  for (const { push } of queues) for (let at = 0; at < 1000; at++) push("x".repeat(999));
+  for (const { reader } of [one, two, three])
+    await until("the first bytes in a pipe", () => isReadable(reader));
+  // There are as few threads as cores; each would wait in one of the pipes.
+  const unpacked = Promise.all(
+    Array.from({ length: 4 }, () => {
+      return new Promise<string>((resolve, reject) => {
+        gunzip(gzipSync("packed"), (error, bytes) => (error ? reject(error) : resolve(String(bytes))));
+      });
+    }),
+  );
+  expect(await unpacked).toEqual(["packed", "packed", "packed", "packed"]);
+  await Promise.all(queues.map(({ queue }) => queue.stop()));
+}, 20_000);
+
+test("LineQueue.stop() gives up on a reader that stands still", async () => {
+  using pipe = openPipe("stop");
+  const { queue, push } = createQueue(pipe.writer);
+  for (let at = 0; at < 1000; at++) push("x".repeat(999));
+  await queue.stop();
+  expect(readPipe(pipe.reader).length).toBeGreaterThan(0);
+});
+
+test("LineQueue goes on without a place to write to, and says so elsewhere", async () => {
+  const fd = openSync(join(folder, "read-only"), constants.O_RDONLY | constants.O_CREAT);
+  const { queue, push, losses } = createQueue(fd);
+  push("lost");
+  await until("the loss", () => losses.length > 0);
+  push("lost too");
+  await queue.stop();
+  closeSync(fd);
+  expect(losses[0]).toMatch(/^Lost 1 lines of the log so far: .*EBADF/);
+  expect(readFileSync(join(folder, "read-only"), "utf8")).toBe("");
+});

@@ -1,0 +1,326 @@
+// Logging with real files: what it does when files are moved, can't be written or have no room, and its own formatter.
+// What Python does too is in differential.test.ts.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseIni } from "../../src/ini.ts";
+import { LogFile } from "../../src/logging/file-target.ts";
+import { Logging } from "../../src/logging/logging.ts";
+import { readLogging } from "../../src/logging/sections.ts";
+import { until } from "../e2e/harness.ts";
+import { configText, withFormatter, withHandler } from "./logging-cases.ts";
+
+const root = mkdtempSync(join(tmpdir(), "logging-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+let folders = 0;
+
+/** A log by a config file in which FOLDER is a folder of its own. */
+function open(config: string | undefined, { isDetailed = false, prepare = (_: string) => {} } = {}) {
+  const folder = join(root, String(++folders));
+  mkdirSync(folder);
+  prepare(folder);
+  const [stdout, stderr] = ["out", "err"].map((name) => openSync(`${folder}.${name}`, "w"));
+  const text = config?.replaceAll("FOLDER", folder);
+  const logging = new Logging({
+    spec: readLogging(text === undefined ? undefined : parseIni(text), join(folder, "state")),
+    isDetailed,
+    env: {},
+    python: () => ({ file: "python3", args: [] }),
+    stdout: stdout ?? 1,
+    stderr: stderr ?? 2,
+  });
+  const read = (name: string) =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
+  return {
+    folder,
+    logging,
+    log: logging.logger("a.ts"),
+    read,
+    readError: () => readFileSync(`${folder}.err`, "utf8"),
+    readOut: () => readFileSync(`${folder}.out`, "utf8"),
+    [Symbol.asyncDispose]: async () => {
+      await logging.stop();
+      if (stdout !== undefined) closeSync(stdout);
+      if (stderr !== undefined) closeSync(stderr);
+    },
+  };
+}
+
+const file = (rest = "") =>
+  configText({
+    loggers: { root: "level=DEBUG\nhandlers=h" },
+    handlers: { h: `class=FileHandler\nargs=('FOLDER/x.log'${rest},)` },
+  });
+
+describe("without logging sections", () => {
+  test("the console has INFO and a file in the state folder DEBUG, in TabPy's form", async () => {
+    await using one = open(undefined);
+    one.log.debug("details");
+    one.log.info("hello");
+    await one.logging.stop();
+    const line = (level: string, text: string) =>
+      String.raw`\d{4}-\d\d-\d\d,\d\d:\d\d:\d\d \[${level}\] \(a\.ts:a:0\): ${text}\n`;
+    expect(one.readOut()).toMatch(new RegExp(`^${line("INFO", "hello")}$`));
+    expect(one.read("state/tabpy_log.log")).toMatch(
+      new RegExp(`^${line("DEBUG", "details")}${line("INFO", "hello")}$`),
+    );
+  });
+
+  test("the file rotates at 1,000,000 bytes, and five are kept", async () => {
+    await using one = open(undefined);
+    for (let at = 0; at < 750; at++) one.log.debug("x".repeat(10_000));
+    await one.logging.stop();
+    const names = readdirSync(join(one.folder, "state")).sort();
+    expect(names).toEqual(["tabpy_log.log", ...[1, 2, 3, 4, 5].map((number) => `tabpy_log.log.${number}`)]);
+    for (const name of names.slice(1)) {
+      const { length } = one.read(`state/${name}`);
+      expect(length).toBeGreaterThan(980_000);
+      expect(length).toBeLessThan(1_000_000);
+    }
+  });
+
+  test("a file that can't be written is a warning", async () => {
+    await using one = open(undefined, {
+      prepare: (folder) => mkdirSync(join(folder, "state/tabpy_log.log"), { recursive: true }),
+    });
+    one.log.info("goes on");
+    await one.logging.stop();
+    expect(one.readOut()).toMatch(
+      /\[WARNING\] \(logging\.ts:logging:0\): Cannot write the log .*tabpy_log\.log: EISDIR/,
+    );
+    expect(one.readOut()).toContain("goes on\n");
+  });
+
+  test("a section without its lists is a warning", async () => {
+    await using one = open("[TabPy]\n[logger_root]\nlevel=DEBUG\n");
+    await one.logging.stop();
+    expect(one.readOut()).toContain(
+      "The section [logger_root] has no effect: [loggers], [handlers] and [formatters] are missing\n",
+    );
+  });
+});
+
+describe("FileHandler", () => {
+  test("goes on in a new file after reopen(), and loses nothing in between", async () => {
+    await using one = open(file());
+    one.log.info("first");
+    await until("the first line", () => one.read("x.log") === "first\n");
+    renameSync(join(one.folder, "x.log"), join(one.folder, "x.log.old"));
+    one.log.info("second");
+    await until("the second line", () => one.read("x.log.old") === "first\nsecond\n");
+    one.logging.reopen();
+    one.log.info("third");
+    await until("the third line", () => one.read("x.log") === "third\n");
+    expect(one.read("x.log.old")).toBe("first\nsecond\n");
+  });
+
+  test("escapes what its encoding can't hold", async () => {
+    await using latin = open(file(", 'a', 'latin-1'"));
+    latin.log.info("Größe 日本 😀");
+    await latin.logging.stop();
+    expect(readFileSync(join(latin.folder, "x.log"), "latin1")).toBe("Größe \\u65e5\\u672c \\U0001f600\n");
+    await using ascii = open(file(", 'a', 'ascii'"));
+    ascii.log.info("Größe");
+    await ascii.logging.stop();
+    expect(ascii.read("x.log")).toBe("Gr\\xf6\\xdfe\n");
+  });
+
+  test("that can't be opened is said on standard error when there is no other log, and tried again", async () => {
+    await using one = open(file().replace("x.log", "later/x.log"));
+    one.log.info("lost");
+    await until("a word about it", () => one.readError().includes("Lost 1 lines"));
+    expect(one.readError()).toMatch(/^Cannot write the log .*later\/x\.log: ENOENT/);
+    mkdirSync(join(one.folder, "later"));
+    one.log.info("found");
+    await until("the line", () => one.read("later/x.log").includes("found\n"));
+    expect(one.read("later/x.log")).toMatch(/^found\n1 lines were lost here: ENOENT.*\n$/);
+  });
+
+  test("without room loses lines, says so elsewhere, and blocks nothing", async () => {
+    const config = configText({
+      loggers: { root: "level=DEBUG\nhandlers=h,o" },
+      handlers: {
+        h: "class=FileHandler\nargs=('FOLDER/x.log',)",
+        o: "class=FileHandler\nargs=('FOLDER/other.log',)\nlevel=WARNING",
+      },
+    });
+    await using one = open(config, {
+      prepare: (folder) => symlinkSync("/dev/full", join(folder, "x.log")),
+    });
+    for (let at = 0; at < 1000; at++) one.log.info(`line ${at}`);
+    await until("a word about it", () => one.read("other.log") !== "");
+    expect(one.read("other.log")).toMatch(/^Lost 1000 lines of .*x\.log so far: .*ENOSPC/);
+    rmSync(join(one.folder, "x.log"));
+    one.logging.reopen();
+    one.log.info("room again");
+    await until("the count", () => /lines were lost here/.test(one.read("x.log")));
+    expect(one.read("x.log")).toMatch(/^room again\n1000 lines were lost here: .*ENOSPC.*\n$/);
+  });
+
+  test("begins a new line behind half a one", async () => {
+    await using disk = smallDisk();
+    if (disk === undefined) return;
+    const path = join(disk.path, "x.log");
+    const spec = { path, mode: "a", encoding: "utf8", isDelayed: false } as const;
+    const log = new LogFile(spec);
+    writeFileSync(join(disk.path, "filler"), Buffer.alloc(60 * 1024));
+    const lines = Array.from({ length: 200 }, (_, at) => `${at} ${"x".repeat(100)}`);
+    const loss = await log.append(lines);
+    const written = readFileSync(path, "utf8");
+    expect(written.endsWith("\n")).toBe(false);
+    expect(loss?.lines).toBe(200 - (written.split("\n").length - 1));
+    rmSync(join(disk.path, "filler"));
+    expect(await log.append(["whole"])).toBeUndefined();
+    await log.close();
+    expect(readFileSync(path, "utf8")).toBe(`${written}\nwhole\n`);
+  });
+});
+
+test("WatchedFileHandler finds by itself that its file was moved", async () => {
+  await using one = open(file().replace("FileHandler", "handlers.WatchedFileHandler"));
+  one.log.info("first");
+  await until("the first line", () => one.read("x.log") === "first\n");
+  renameSync(join(one.folder, "x.log"), join(one.folder, "x.log.old"));
+  one.log.info("second");
+  await until("the second line", () => one.read("x.log") === "second\n");
+});
+
+test("RotatingFileHandler that can't rename goes on in its file, and says so", async () => {
+  const config = configText({
+    loggers: { root: "level=DEBUG\nhandlers=h,o" },
+    handlers: {
+      h: "class=handlers.RotatingFileHandler\nargs=('FOLDER/x.log', 'a', 100, 1)",
+      o: "class=FileHandler\nargs=('FOLDER/other.log',)\nlevel=WARNING",
+    },
+  });
+  await using one = open(config, {
+    prepare: (folder) => {
+      mkdirSync(join(folder, "x.log.1"));
+      appendFileSync(join(folder, "x.log.1/full"), "");
+    },
+  });
+  for (let at = 0; at < 20; at++) one.log.info(`line ${at} ${"x".repeat(20)}`);
+  await one.logging.stop();
+  expect(one.read("x.log").split("\n").length).toBe(21);
+  expect(one.read("other.log")).toMatch(/^Cannot rotate the log .*x\.log: .*\n$/);
+});
+
+test("handlers of one file write in the order in which things were said", async () => {
+  const config = configText({
+    loggers: { root: "level=DEBUG\nhandlers=h", t: "qualname=tabpy.b\nhandlers=i\npropagate=0" },
+    handlers: {
+      h: "class=FileHandler\nargs=('FOLDER/x.log',)",
+      i: "class=FileHandler\nkwargs={'filename': 'FOLDER/x.log', 'mode': 'a'}",
+    },
+  });
+  await using one = open(config);
+  for (let at = 0; at < 100; at++) one.log.for(at % 2 === 0 ? "a.ts" : "b.ts").info(String(at));
+  await one.logging.stop();
+  expect(one.read("x.log")).toBe(Array.from({ length: 100 }, (_, at) => `${at}\n`).join(""));
+});
+
+describe("tabpy.JsonFormatter", () => {
+  test("writes one object a line, and nothing in it begins another", async () => {
+    await using one = open(withFormatter("class=tabpy.JsonFormatter"), { isDetailed: true });
+    one.log.inCall("id-1").warning('a "quoted"\nsecond\u2028third\u0085\x1b[31m\ud800');
+    one.log.named("tabpy.audit").info("plain");
+    await one.logging.stop();
+    const lines = one.readOut().trimEnd().split("\n");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(one.readOut()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      {
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/),
+        level: "WARNING",
+        logger: "tabpy.a",
+        file: "a.ts",
+        message: 'a "quoted"\nsecond\u2028third\u0085\x1b[31m\ud800',
+        call_id: "id-1",
+      },
+      { time: expect.any(String), level: "INFO", logger: "tabpy.audit", file: "a.ts", message: "plain" },
+    ]);
+  });
+});
+
+describe("readLogging() refuses at start what Python fails at with every line", () => {
+  const table: [name: string, config: string, message: string][] = [
+    [
+      "an attribute that records don't have",
+      withFormatter("format=%(user)s %(message)s"),
+      `Cannot use format "%(user)s %(message)s" (<string> section [formatter_f]): expected attributes of Python's LogRecord, got "user"`,
+    ],
+    [
+      "a conversion that doesn't fit",
+      withFormatter("format=%(message)d"),
+      'Cannot use format "%(message)d" (<string> section [formatter_f]): expected a conversion that fits message, got "%d"',
+    ],
+    [
+      "a bare percent sign",
+      withFormatter("format=%(message)s 100%"),
+      'Cannot use format "%(message)s 100%" (<string> section [formatter_f]): expected "%(name)s", or "%%" for a percent sign, got "%"',
+    ],
+    [
+      "a specification that doesn't fit",
+      withFormatter("format={message:d}\nstyle={"),
+      'Cannot use format "{message:d}" (<string> section [formatter_f]): expected a specification that fits message, got ":d"',
+    ],
+    [
+      "a handler that isn't offered",
+      withHandler("class=handlers.SMTPHandler\nargs=('localhost', 'a', ['b'], 'c')"),
+      'Cannot use class "handlers.SMTPHandler" (<string> section [handler_h]): expected StreamHandler, FileHandler, NullHandler, handlers.WatchedFileHandler, handlers.RotatingFileHandler, handlers.TimedRotatingFileHandler, handlers.SysLogHandler',
+    ],
+    [
+      "an expression",
+      withHandler("class=FileHandler\nargs=(os.path.join('a', 'b'),)"),
+      `Cannot use args "(os.path.join('a', 'b'),)" (<string> section [handler_h]): expected "," or ")" at "('a', 'b'),)"`,
+    ],
+    [
+      "a time of day",
+      withHandler(
+        "class=handlers.TimedRotatingFileHandler\nargs=('x', 'midnight', 1, 0, None, False, False, 5)",
+      ),
+      'Cannot use the argument "atTime" (<string> section [handler_h]): expected None: a time of day is not offered',
+    ],
+  ];
+  for (const [name, config, message] of table) {
+    test(name, () => {
+      expect(() => readLogging(parseIni(config), "/state")).toThrow(
+        expect.objectContaining({ code: "config", message }),
+      );
+    });
+  }
+
+  test("an option of a section is not taken from the environment", () => {
+    const env = { LEVEL: "LOUD", STYLE: "?", CLASS: "x", PROPAGATE: "x", FORMATTER: "x" };
+    const config = withHandler("class=StreamHandler\nargs=(sys.stdout,)").replace("style", "");
+    expect(() => readLogging(parseIni(config, { defaults: env }), "/state")).not.toThrow();
+  });
+});
+
+/** A file system of 64 KiB; undefined where this user may not mount one. */
+function smallDisk(): ({ path: string } & AsyncDisposable) | undefined {
+  const path = mkdtempSync(join(root, "disk-"));
+  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path]);
+  if (mounted.exitCode !== 0) return undefined;
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      Bun.spawnSync(["umount", path]);
+    },
+  };
+}

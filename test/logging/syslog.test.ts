@@ -1,0 +1,164 @@
+// SysLogHandler with real sockets: what Python's sends, and what ours sends, to the same receiver.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseIni } from "../../src/ini.ts";
+import { Logging } from "../../src/logging/logging.ts";
+import { readLogging } from "../../src/logging/sections.ts";
+import { until } from "../e2e/harness.ts";
+
+const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+const folder = mkdtempSync(join(tmpdir(), "syslog-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Receiver extends AsyncDisposable {
+  readonly port: number;
+  readonly messages: readonly string[];
+}
+
+async function startReceiver(kind: string, path?: string): Promise<Receiver> {
+  const script = join(import.meta.dir, "syslog-receiver.py");
+  const child: ChildProcess = spawn(python, [script, kind, ...(path === undefined ? [] : [path])], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const messages: string[] = [];
+  let port: number | undefined;
+  if (child.stdout === null) throw new Error("no pipe");
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (port === undefined) port = Number(line);
+    else messages.push(JSON.parse(line));
+  });
+  await until("the receiver", () => port !== undefined);
+  return {
+    port: port ?? 0,
+    messages,
+    [Symbol.asyncDispose]: async () => {
+      const ended = new Promise((resolve) => child.on("exit", resolve));
+      child.stdin?.end();
+      await ended;
+    },
+  };
+}
+
+function configOf(args: string): string {
+  return `[loggers]
+keys=root
+[handlers]
+keys=h
+[formatters]
+keys=f
+[logger_root]
+level=DEBUG
+handlers=h
+[handler_h]
+class=handlers.SysLogHandler
+args=${args}
+formatter=f
+[formatter_f]
+format=tabpy[7]: %(levelname)s %(message)s
+`;
+}
+
+function open(config: string, name = python): Logging {
+  return new Logging({
+    spec: readLogging(parseIni(config), folder),
+    isDetailed: false,
+    env: {},
+    python: () => ({ file: name, args: [] }),
+  });
+}
+
+const said = ["debug", "info", "warning", "error", "critical"] as const;
+const text = "Größe 日本 of a message";
+
+async function sayWithOurs(config: string): Promise<void> {
+  const logging = open(config);
+  for (const level of said) logging.logger("a.ts")[level](`${text}\nand more`);
+  await logging.stop();
+}
+
+function sayWithPython(config: string): void {
+  const path = join(folder, "python.conf");
+  writeFileSync(path, config);
+  const script = `
+import logging.config, sys
+logging.config.fileConfig(sys.argv[1])
+for level in (10, 20, 30, 40, 50): logging.log(level, ${JSON.stringify(`${text}\n    and more`)})
+logging.shutdown()`;
+  const ran = spawnSync(python, ["-X", "utf8", "-c", script, path], { encoding: "utf8" });
+  if (ran.status !== 0 || ran.stderr !== "") throw new Error(ran.stderr);
+}
+
+describe("SysLogHandler sends what Python's sends", () => {
+  const unix = (name: string) => join(folder, name);
+  const table: [name: string, kind: string, path: string | undefined, args: (port: number) => string][] = [
+    ["by UDP", "udp", undefined, (port) => `(('127.0.0.1', ${port}),)`],
+    [
+      "by UDP to a facility",
+      "udp",
+      undefined,
+      (port) => `(('127.0.0.1', ${port}), handlers.SysLogHandler.LOG_LOCAL3)`,
+    ],
+    ["by UDP to a facility in words", "udp", undefined, (port) => `(('127.0.0.1', ${port}), 'daemon')`],
+    ["by TCP", "tcp", undefined, (port) => `(('127.0.0.1', ${port}), 1, 1)`],
+    ["to a socket of datagrams", "unix-datagram", unix("d"), () => `('${unix("d")}',)`],
+    ["to a socket of a stream", "unix-stream", unix("s"), () => `('${unix("s")}', 16)`],
+    ["to a stream that is asked for", "unix-stream", unix("t"), () => `('${unix("t")}', 16, 1)`],
+  ];
+  for (const [name, kind, path, args] of table) {
+    test(name, async () => {
+      await using receiver = await startReceiver(kind, path);
+      const config = configOf(args(receiver.port));
+      sayWithPython(config);
+      await until("what Python sends", () => receiver.messages.length === 5);
+      await sayWithOurs(config);
+      await until("what ours sends", () => receiver.messages.length === 10);
+      expect(receiver.messages.slice(5)).toEqual(receiver.messages.slice(0, 5));
+      expect(receiver.messages[0]).toStartWith("<");
+    });
+  }
+});
+
+describe("SysLogHandler", () => {
+  const both = (path: string) =>
+    configOf(`('${path}',)`)
+      .replace("keys=h\n", "keys=h,g\n")
+      .replace("handlers=h\n", "handlers=h,g\n")
+      .replace(
+        "[formatters]",
+        `[handler_g]\nclass=FileHandler\nargs=('${join(folder, "other.log")}', 'w')\n\n[formatters]`,
+      );
+
+  test("goes on when nobody listens, says so in the other logs, and sends again when somebody does", async () => {
+    const path = join(folder, "late");
+    const logging = open(both(path));
+    const log = logging.logger("a.ts");
+    log.info("lost");
+    const other = () => Bun.file(join(folder, "other.log")).text();
+    await until("the loss in the other log", async () =>
+      (await other()).includes(`Lost 1 lines of syslog at ${path}`),
+    );
+    await using receiver = await startReceiver("unix-datagram", path);
+    await until("a message", () => {
+      log.info("found");
+      return receiver.messages.some((message) => message.includes("found"));
+    });
+    await until("the count", () =>
+      receiver.messages.some((one) => /WARNING \d+ lines were lost here/.test(one)),
+    );
+    await logging.stop();
+  }, 20_000);
+
+  test("to a socket of this machine says why when there is no Python", async () => {
+    const logging = open(both(join(folder, "nobody")), "/no/such/python");
+    logging.logger("a.ts").info("lost");
+    const other = () => Bun.file(join(folder, "other.log")).text();
+    await until("the loss in the other log", async () => (await other()).includes("Lost 1 lines"));
+    expect(await other()).toContain("the process that sends them ended");
+    await logging.stop();
+  });
+});
