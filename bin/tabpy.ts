@@ -7,4 +7,6 @@ import { userCommand } from "../src/cli/user.ts";
 
 const name = basename(process.argv0).replace(/\.exe$/i, "");
 const command = name === "tabpy-user" ? userCommand : serveCommand;
-process.exit(await runCli(command, process.argv.slice(2)));
+process.exit(
+  await runCli(command, process.argv.slice(2), { program: command === userCommand ? name : "tabpy" }),
+);

@@ -31,13 +31,20 @@ export function temporaryBeside(path: string): string {
  * new one, also when the machine loses power.
  *
  * @param mode permission bits of the new file.
+ * @param owner who shall have the new file, where this process may give it away; else it is its own.
  */
-export async function writeDurably(path: string, text: string | Uint8Array, mode = 0o666): Promise<void> {
+export async function writeDurably(
+  path: string,
+  text: string | Uint8Array,
+  mode = 0o666,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(text);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid).catch(() => {});
       await file.sync();
     } finally {
       await file.close();

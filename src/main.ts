@@ -2,8 +2,10 @@
 
 import { existsSync, statSync } from "node:fs";
 import packageJson from "../package.json" with { type: "json" };
-import { createAuthenticate } from "./auth/basic.ts";
-import { readPasswordFile } from "./auth/password-file.ts";
+import { createAuthenticate } from "./auth/authenticate.ts";
+import { Bcrypt } from "./auth/bcrypt.ts";
+import { createHashing } from "./auth/hashes.ts";
+import { loadUsers } from "./auth/users.ts";
 import type { Config } from "./config/config.ts";
 import { originText } from "./config/load.ts";
 import { defaultText } from "./config/settings.ts";
@@ -17,6 +19,7 @@ import { findCommands } from "./python/interpreter.ts";
 import { Pool } from "./python/pool.ts";
 import { spawnWorker } from "./python/spawn.ts";
 import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
+import { type Reloadable, Reloader } from "./reload.ts";
 import type { PageData } from "./web/page.ts";
 
 /** This program's own version. */
@@ -29,6 +32,8 @@ export interface TabPy {
   readonly url: string;
   /** Rejects (TabPyError `config`) when no Python was found that can run scripts. */
   readonly pythonFound: Promise<void>;
+  /** Read again what may change while the server runs: the password file, certificate and key. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,37 +49,75 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.isArrowWanted)
     log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
   const service = readServiceInfo(config.statePath);
-  const users = config.passwordFile === undefined ? undefined : readPasswordFile(config.passwordFile);
-  const tls = config.tls === undefined ? undefined : loadTls(config.tls, log.for("tls.ts"));
+  const audit = (message: string) => log.for("audit.ts").warning(message);
+  const path = config.passwordFile;
+  const users = path === undefined ? undefined : await loadUsers({ path, audit, log: log.for("users.ts") });
+  const tls = config.tls === undefined ? undefined : await loadTls(config.tls, log.for("tls.ts"));
 
   const pool = new Pool({
     ...config,
     commands: findCommands(config.python, process.env),
-    spawn: (command) => spawnWorker(command, process.env),
+    spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
     size: config.workers,
     useOrjson: true,
     log: log.for("pool.ts"),
   });
+  const bcrypt = new Bcrypt();
   const app = createApp({
     ...config,
     service,
     execute: pool.execute,
-    authenticate: users === undefined ? undefined : createAuthenticate(users),
+    authenticate:
+      users === undefined
+        ? undefined
+        : createAuthenticate({
+            users: users.current,
+            hashing: createHashing(bcrypt),
+            failuresPerUser: config.loginFailuresPerUser,
+            failuresPerAddress: config.loginFailuresPerAddress,
+            now: () => performance.now(),
+          }),
+    audit,
     info: infoBody(config, service),
     endpoints: () => ({}),
     page: () => pageData(config, service),
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
-  const services: Service[] = [pool, server];
+  const reloader = new Reloader(reloadables(), (message) => log.error(message));
+  const services: Service[] = [reloader, bcrypt, pool, server];
   await startAll(services);
   const scheme = tls === undefined ? "http" : "https";
   const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
   return {
     url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
     pythonFound: pool.interpreterFound,
+    reload: () => reloader.reload(),
     stop: () => stopAll(services),
   };
+
+  function reloadables(): Reloadable[] {
+    const parts: Reloadable[] = [];
+    if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
+    const { tls: settings } = config;
+    if (settings !== undefined) {
+      parts.push({
+        what: "certificate and key",
+        files: [settings.certificateFile, settings.keyFile].filter((file) => file !== undefined),
+        reload: async () => {
+          server.useTls(await loadTls(settings, log.for("tls.ts")));
+          log.info("Took the certificate and key that the files hold now");
+        },
+      });
+    }
+    return parts;
+  }
+}
+
+/** Scripts get the server's environment, but for what opens its private key. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { TABPY_KEY_PASSPHRASE: _, ...others } = env;
+  return others;
 }
 
 /** The body of GET /info, as the contract has it. */

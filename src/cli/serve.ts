@@ -5,10 +5,10 @@ import { consola } from "consola";
 import type { Config } from "../config/config.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
-import { untilAskedToStop } from "../lifecycle.ts";
+import { onHangup, untilAskedToStop } from "../lifecycle.ts";
 import { createLogger } from "../logging/logger.ts";
 import { LogWriter } from "../logging/writer.ts";
-import { startTabPy, version } from "../main.ts";
+import { startTabPy, type TabPy, version } from "../main.ts";
 import { configCommand } from "./config.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
@@ -60,7 +60,12 @@ async function serve(config: Config, warnings: readonly string[], writer: LogWri
   for (const warning of warnings) log.warning(warning);
   // What one connection breaks must not end the calls of all others.
   process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
-  const tabpy = await startTabPy(config, log);
+  let tabpy: TabPy | undefined;
+  onHangup(() => {
+    log.info("Reading files again on SIGHUP");
+    void tabpy?.reload();
+  });
+  tabpy = await startTabPy(config, log);
   log.info(`Web service listening on port ${config.port}`);
   log.info(`TabPy ${version} serves at ${tabpy.url}`);
   const stopped = await Promise.race([asked, tabpy.pythonFound.then(() => asked)]).catch(

@@ -28,7 +28,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
-  app.use(access(options.authenticate, service.name));
+  app.use(access(options, service.name));
   app.use((c, next) => {
     checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
     return next();

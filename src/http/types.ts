@@ -1,7 +1,7 @@
 // What the HTTP layer needs from the rest of the program, and what it keeps for each request.
 
 import type { HttpBindings } from "@hono/node-server";
-import type { Authenticate } from "../auth/basic.ts";
+import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Execute } from "../python/messages.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
@@ -15,6 +15,8 @@ export interface AppEnv {
     callId: string;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
+    /** Who came in with a password, as the password file writes the name. */
+    user: string | undefined;
   };
 }
 
@@ -26,6 +28,8 @@ export interface AppOptions {
   readonly execute: Execute;
   /** Undefined: no password file, everyone may come in. */
   readonly authenticate: Authenticate | undefined;
+  /** Takes who was refused and why, for those who look after the server. */
+  readonly audit: (message: string) => void;
   /** The body of `GET /info`. */
   readonly info: unknown;
   readonly endpoints: () => Endpoints;
