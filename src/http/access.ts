@@ -15,7 +15,8 @@ export function access(
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
   if (authenticate === undefined) {
     return function access(c, next) {
-      if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined) throw notAcceptable();
+      if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined)
+        throw notAcceptable(challenge);
       return next();
     };
   }
@@ -57,12 +58,13 @@ function callText({ method, url = "" }: IncomingMessage): string {
   return `${method} ${url.replace(/[?#].*$/s, "").slice(0, 200)}`;
 }
 
-function notAcceptable(): TabPyError {
+function notAcceptable(challenge: string): TabPyError {
   return new TabPyError(
     "not-acceptable",
     "Username or password provided when authentication not available.",
     {
       info: "Not Acceptable",
+      headers: { "WWW-Authenticate": challenge }, // TabPy sends it here too
     },
   );
 }

@@ -19,6 +19,7 @@ const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE--
 const dayMs = 24 * 60 * 60 * 1000;
 /** Time to renew a certificate that is warned about. */
 const warnDays = 30;
+const minRsaBits = 2048;
 
 /** Read what HTTPS needs. Throws TabPyError `config` with the contract's texts; warns of what will trouble clients. */
 export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOptions> {
@@ -43,7 +44,7 @@ export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOption
   } catch (error) {
     throw httpsError(`The certificate and the key can't be used: ${errorText(error)}`);
   }
-  for (const warning of await findTroubles(chain, config)) log.warning(warning);
+  for (const warning of await findTroubles(chain, key, config)) log.warning(warning);
   return tls;
 }
 
@@ -122,6 +123,7 @@ function parseKey(text: string, { keyFile, keyPassphrase }: TlsConfig): KeyObjec
 /** What the server can live with, and clients can't or soon can't. */
 async function findTroubles(
   [leaf, ...others]: [X509Certificate, ...X509Certificate[]],
+  key: KeyObject,
   { certificateFile, keyFile = "" }: TlsConfig,
 ): Promise<string[]> {
   const troubles: string[] = [];
@@ -143,6 +145,12 @@ async function findTroubles(
     const found = issuer === undefined ? "is alone in it" : "is not followed by its issuer's";
     troubles.push(
       `The certificate in ${file} ${found}: clients that don't know its issuer refuse it; expected the chain behind it, issuer after issuer`,
+    );
+  }
+  const bits = key.asymmetricKeyType === "rsa" ? key.asymmetricKeyDetails?.modulusLength : undefined;
+  if (bits !== undefined && bits < minRsaBits) {
+    troubles.push(
+      `TABPY_KEY_FILE "${keyFile}" is an RSA key of ${bits} bits: clients refuse it; expected ${minRsaBits} or more`,
     );
   }
   if (process.platform !== "win32" && ((await stat(keyFile)).mode & 0o006) !== 0) {

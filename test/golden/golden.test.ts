@@ -16,7 +16,7 @@ import {
 } from "../python/interpreters.ts";
 import golden from "./golden.json" with { type: "json" };
 
-const areas = ["evaluate", "info", "static", "limits", "cors", "subdirectory"];
+const areas = ["evaluate", "info", "static", "limits", "cors", "subdirectory", "auth", "https"];
 const replayMs = 10 * 60_000;
 const packages = ["numpy", "pandas", "sklearn", "requests"];
 
@@ -28,6 +28,10 @@ const excluded: Readonly<Record<string, string>> = {
   "subdirectory/services": "wants a deployed function in /status",
   "subdirectory/endpoints": "deploys a function",
   "subdirectory/query": "queries a deployed function",
+  "auth/required/right-services": "wants a deployed function in /status",
+  "auth/required/right-endpoints": "wants a deployed function in /endpoints",
+  "auth/required/right-query": "queries a deployed function",
+  "https/services": "wants a deployed function in /endpoints",
 };
 
 interface Case {
