@@ -31,7 +31,7 @@ export async function givenPassword(
 /** The password to verify: as given, or asked for once. */
 export async function passwordToVerify(args: Readonly<Record<string, unknown>>): Promise<string> {
   const given = await givenPassword({ ...args, prompt: undefined });
-  return given?.text ?? (await ask("Password: "));
+  return given?.text ?? unseen((ask) => ask("Password: "));
 }
 
 /** What is before the first line end. */
@@ -55,14 +55,18 @@ async function readStandardInput(): Promise<string> {
   return text;
 }
 
-async function askTwice(): Promise<string> {
-  const first = await ask("New password: ");
-  if ((await ask("The same again: ")) === first) return first;
-  throw new TabPyError("config", "Cannot use the password: expected the same one twice, got two");
+function askTwice(): Promise<string> {
+  return unseen(async (ask) => {
+    const first = await ask("New password: ");
+    if ((await ask("The same again: ")) === first) return first;
+    throw new TabPyError("config", "Cannot use the password: expected the same one twice, got two");
+  });
 }
 
-/** Asks at the terminal and shows nothing of what is typed. */
-async function ask(question: string): Promise<string> {
+/** Runs `dialogue` at a terminal that shows nothing of what is typed, not even what is typed ahead of a question. */
+async function unseen(
+  dialogue: (ask: (question: string) => Promise<string>) => Promise<string>,
+): Promise<string> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) {
     throw new TabPyError(
@@ -70,39 +74,60 @@ async function ask(question: string): Promise<string> {
       "Cannot ask for the password: standard input is no terminal; expected --password-stdin there",
     );
   }
-  stderr.write(question); // standard output may go to a file
   stdin.setRawMode(true);
+  let ahead: string[] = []; // what was typed before it was asked for
   try {
-    return await readHiddenLine(stdin);
+    return await dialogue(async (question) => {
+      stderr.write(question); // standard output may go to a file
+      try {
+        const typed = createLine();
+        for (;;) {
+          const char = ahead.shift();
+          if (char === undefined) ahead = [...(await nextChunk(stdin))];
+          else if (typed.take(char)) return typed.text();
+        }
+      } finally {
+        stderr.write("\r\n");
+      }
+    });
   } finally {
     stdin.setRawMode(false);
     stdin.pause();
-    stderr.write("\n");
   }
 }
 
-function readHiddenLine(stdin: NodeJS.ReadStream): Promise<string> {
+/** A line as it is typed; `take` says whether a character ended it. */
+function createLine() {
+  let typed: string[] = [];
+  return {
+    text: () => typed.join(""),
+    take(char: string): boolean {
+      if (char === "\r" || char === "\n") return true;
+      if (char === keys.interrupt || (char === keys.endOfInput && typed.length === 0)) throw brokenOff();
+      if (char === keys.backspace || char === keys.delete) typed.pop();
+      else if (char === keys.eraseLine) typed = [];
+      else typed.push(char);
+      return false;
+    },
+  };
+}
+
+function nextChunk(stdin: NodeJS.ReadStream): Promise<string> {
   return new Promise((resolve, reject) => {
-    let typed: string[] = [];
-    const onData = (chunk: Buffer) => {
-      for (const char of chunk.toString("utf8")) {
-        if (char === "\r" || char === "\n") return end(() => resolve(typed.join("")));
-        if (char === keys.interrupt || (char === keys.endOfInput && typed.length === 0))
-          return end(() => reject(new TabPyError("config", "Nothing was changed: no password was given")));
-        if (char === keys.backspace || char === keys.delete) typed.pop();
-        else if (char === keys.eraseLine) typed = [];
-        else typed.push(char);
-      }
-    };
-    const onEnd = () =>
-      end(() => reject(new TabPyError("config", "Nothing was changed: no password was given")));
-    const end = (settle: () => void) => {
+    const onData = (chunk: Buffer) => settle(() => resolve(chunk.toString("utf8")));
+    const onEnd = () => settle(() => reject(brokenOff()));
+    const settle = (act: () => void) => {
       stdin.off("data", onData);
       stdin.off("end", onEnd);
-      settle();
+      stdin.pause();
+      act();
     };
     stdin.on("data", onData);
     stdin.on("end", onEnd);
     stdin.resume();
   });
+}
+
+function brokenOff(): TabPyError {
+  return new TabPyError("config", "Nothing was changed: no password was given");
 }

@@ -14,10 +14,10 @@ function withHashing() {
   return { ...createHashing(bcrypt), bcrypt, [Symbol.asyncDispose]: () => bcrypt.stop() };
 }
 
-/** What a Python program prints, or undefined when it lacks a module. */
-function pythonSays(program: string, ...args: string[]): string | undefined {
+const hasBcrypt = Bun.spawnSync([python, "-c", "import bcrypt"]).exitCode === 0;
+
+function pythonSays(program: string, ...args: string[]): string {
   const ran = Bun.spawnSync([python, "-c", program, ...args]);
-  if (ran.stderr.includes("ModuleNotFoundError")) return undefined;
   if (ran.exitCode !== 0) throw new Error(ran.stderr.toString());
   return ran.stdout.toString().trim();
 }
@@ -67,7 +67,7 @@ describe("createHashing()", () => {
     test(`hashes "${password.slice(0, 20)}" as the contract's formula in Python does`, async () => {
       await using hashing = withHashing();
       const hash = await hashing.hash("pbkdf2", "bob", password);
-      expect(hash).toBe(pythonSays(formula, "Bob", password) as string);
+      expect(hash).toBe(pythonSays(formula, "Bob", password));
       expect(hash).toBe(passwordHash("bob", password));
     });
   }
@@ -80,17 +80,19 @@ describe("createHashing()", () => {
     expect(await hashing.isRight(hash, "bob", "pa:ss wörd ")).toBe(false);
   });
 
-  test("makes bcrypt hashes that Python's bcrypt knows, and knows those of it", async () => {
-    const program = `import bcrypt, sys
+  test.skipIf(!hasBcrypt)(
+    "makes bcrypt hashes that Python's bcrypt knows, and knows those of it",
+    async () => {
+      const program = `import bcrypt, sys
 print(bcrypt.checkpw(sys.argv[2].encode(), sys.argv[1].encode()), bcrypt.hashpw(sys.argv[2].encode(), bcrypt.gensalt(4)).decode())`;
-    await using hashing = withHashing();
-    const said = pythonSays(program, await hashing.hash("bcrypt", "bob", "pa:ss wörd"), "pa:ss wörd");
-    if (said === undefined) return console.log("this Python has no bcrypt");
-    const [isRight, theirs = ""] = said.split(" ");
-    expect(isRight).toBe("True");
-    expect(await hashing.isRight(theirs, "bob", "pa:ss wörd")).toBe(true);
-    expect(await hashing.isRight(theirs, "bob", "other")).toBe(false);
-  });
+      await using hashing = withHashing();
+      const said = pythonSays(program, await hashing.hash("bcrypt", "bob", "pa:ss wörd"), "pa:ss wörd");
+      const [isRight, theirs = ""] = said.split(" ");
+      expect(isRight).toBe("True");
+      expect(await hashing.isRight(theirs, "bob", "pa:ss wörd")).toBe(true);
+      expect(await hashing.isRight(theirs, "bob", "other")).toBe(false);
+    },
+  );
 
   test("leaves the event loop to others while it computes", async () => {
     await using hashing = withHashing();
