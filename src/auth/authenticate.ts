@@ -71,10 +71,9 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
         return { kind: "throttled", why: `too many failures of this ${wait.by}`, waitMs: wait.ms };
     }
     const attempt = queue
-      .run(() => look(name, credentials, digest))
+      .run(() => look(name, credentials, digest, address))
       .then((verdict) => {
         if (verdict.kind === "welcome" && !isExempt) throttle.giveBack(address, name);
-        if (verdict.kind !== "welcome" && isExempt) throttle.take(address, name); // its password was changed
         return verdict;
       })
       .finally(() => looking.delete(digest));
@@ -82,14 +81,20 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     return attempt;
   };
 
-  async function look(name: string, { password }: Credentials, digest: string): Promise<Verdict> {
+  async function look(
+    name: string,
+    { password }: Credentials,
+    digest: string,
+    address: string,
+  ): Promise<Verdict> {
     const users = options.users();
     const found = users.get(name);
     const other = decoy(users, name); // picked for a user that is there too: same work
     const isRight = await hashing.isRight(found?.hash ?? other, name, password);
     if (found !== undefined && isRight) {
       const verdict: Welcome = { kind: "welcome", user: found.name };
-      memory.rememberRight(digest, verdict, users);
+      // It was sent before the file had it: that was no guess.
+      if (memory.rememberRight(digest, verdict, users)) throttle.giveBack(address, name);
       return verdict;
     }
     const why = found === undefined ? "unknown user" : `wrong password for user "${found.name}"`;

@@ -6,7 +6,7 @@ import type { PasswordFile } from "./password-file.ts";
 
 /** How long a credential is answered without a look at its hash, while the password file stays as it is. */
 export const rememberMs = 5 * 60_000;
-/** How long it is known to have been right, which exempts it from throttling: it is looked at, but is no guess. */
+/** How long it is known to have been right. It is no guess then, and not throttled, also when it has become wrong. */
 export const exemptMs = 24 * 60 * 60_000;
 /** Right ones, and as many wrong ones: they have lists of their own, so that guessing makes none forgotten. */
 export const maxRemembered = 1000;
@@ -45,13 +45,13 @@ export function createMemory<Right, Wrong>(now: () => number) {
       return entry !== undefined && now() - entry.at < exemptMs;
     },
 
-    rememberRight(digest: string, verdict: Right, users: PasswordFile): void {
-      wrong.delete(digest);
+    /** Returns whether it was wrong before, by an earlier file. */
+    rememberRight(digest: string, verdict: Right, users: PasswordFile): boolean {
       setNewest(right, digest, { verdict, users, at: now() });
+      return wrong.delete(digest);
     },
 
     rememberWrong(digest: string, verdict: Wrong, users: PasswordFile): void {
-      right.delete(digest);
       setNewest(wrong, digest, { verdict, users, at: now() });
     },
   };

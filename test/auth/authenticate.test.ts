@@ -179,17 +179,28 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toHaveLength(3);
   });
 
-  test("exempts a credential no longer that has become wrong, or has not been right for a day", async () => {
+  test("counts no credential that was right before, or has become right since", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
+    for (const password of ["s3cret", "second", "third", "fourth"]) {
+      if (password !== "s3cret") {
+        auth.use(`Alice ${passwordHash("alice", password)}`);
+        expect(await auth.ask("alice:s3cret")).toEqual(wrong("Alice"));
+      }
+      expect(await auth.ask(`alice:${password}`)).toEqual(welcome("Alice"));
+    }
+    expect(await auth.ask("alice:fifth")).toEqual(wrong("Alice"));
+    auth.use(`Alice ${passwordHash("alice", "fifth")}`);
+    auth.pass(60_000);
+    expect(await auth.ask("alice:fifth")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
+  });
+
+  test("exempts no credential that has not been right for a day", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1 });
     await auth.ask("alice:s3cret");
-    auth.use(`alice ${passwordHash("alice", "new")}`);
-    expect(await auth.ask("alice:s3cret")).toEqual(wrong("alice")); // and counts
-    expect(await auth.ask("alice:new")).toMatchObject({ kind: "throttled" });
-    auth.pass(60_000);
-    expect(await auth.ask("alice:new")).toEqual(welcome("alice"));
     auth.pass(exemptMs);
-    expect(await auth.ask("alice:guess")).toEqual(wrong("alice"));
-    expect(await auth.ask("alice:new")).toMatchObject({ kind: "throttled" });
+    expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
+    expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled" });
   });
 
   test("lets a bounded number of hashes wait, and says to the others to come again", async () => {

@@ -10,7 +10,6 @@ import { settings } from "../../src/config/settings.ts";
 import { findInterpreters, isSupported, nameOf, testPython } from "../python/interpreters.ts";
 import {
   type Answer,
-  binary,
   freePort,
   isRefused,
   processesOf,

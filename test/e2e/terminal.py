@@ -5,12 +5,15 @@ STEPS is JSON: [{"wait": text, "send": text}, ...]; a step with "hangup" closes 
 Prints JSON: {"code": exit code or minus the signal, "output": all that the terminal showed}.
 """
 
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import sys
+import termios
 import time
 
 DEADLINE = time.monotonic() + 25
@@ -20,6 +23,7 @@ def main():
     steps, command = json.loads(sys.argv[1]), sys.argv[2:]
     pid, terminal = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
         os.execvp(command[0], command)
     shown, at, is_open = "", 0, True
     while is_open:
