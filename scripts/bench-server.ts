@@ -22,7 +22,12 @@ export interface Server {
 }
 
 /** Starts `binary` on a free loopback port, with its files in `folder`, logging at WARNING. */
-export async function startServer(binary: string, python: string, folder: string): Promise<Server> {
+export async function startServer(
+  binary: string,
+  python: string,
+  folder: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const port = await freePort();
   const config = join(folder, "bench.conf");
   writeFileSync(config, "[TabPy]\n[logger_root]\nlevel = WARNING\n");
@@ -34,6 +39,7 @@ export async function startServer(binary: string, python: string, folder: string
     TABPY_PYTHON: python,
     TABPY_STATE_PATH: join(folder, "state"),
     TABPY_EVALUATE_TIMEOUT: "120",
+    ...settings,
   };
   const began = performance.now();
   // Detached: Ctrl-C reaches the bench alone, which then asks the server once.

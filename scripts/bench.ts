@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { measureAuthentication } from "./bench-auth.ts";
 import { type Call, type Load, median, socketLoad, wrkLoad } from "./bench-load.ts";
 import {
   cpuSeconds,
@@ -309,6 +310,9 @@ else {
   await part("10,000 rows", () => withServer(measureRows));
   await part("two CPU-bound scripts", () => withServer(measureBusy));
   await part("1,000,000 rows", measureMillions);
+  await part("authentication and HTTPS", () =>
+    measureAuthentication({ binary, python, folder, isQuick, hasWrk, found }),
+  );
   found.figures.sort(byMemoryLast);
   if (options.json !== undefined)
     writeFileSync(options.json, `${JSON.stringify({ ...setting, ...found }, undefined, 2)}\n`);

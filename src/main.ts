@@ -6,13 +6,13 @@ import { createAuthenticate } from "./auth/authenticate.ts";
 import { Bcrypt } from "./auth/bcrypt.ts";
 import { createHashing } from "./auth/hashes.ts";
 import { loadUsers } from "./auth/users.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, TlsConfig } from "./config/config.ts";
 import { originText } from "./config/load.ts";
 import { defaultText } from "./config/settings.ts";
 import { TabPyError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { HttpServer } from "./http/server.ts";
-import { loadTls } from "./http/tls.ts";
+import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { findCommands } from "./python/interpreter.ts";
@@ -84,8 +84,15 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
-  const reloader = new Reloader(reloadables(), (message) => log.error(message));
-  const services: Service[] = [reloader, bcrypt, pool, server];
+  const parts: Reloadable[] = [];
+  const services: Service[] = [bcrypt, pool, server];
+  if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
+  if (config.tls !== undefined) {
+    parts.push(certificateOf(config.tls, server, log.for("tls.ts")));
+    services.unshift(expiryWatch(config.tls, log.for("tls.ts")));
+  }
+  const reloader = new Reloader(parts, (message) => log.error(message));
+  services.unshift(reloader);
   await startAll(services);
   const scheme = tls === undefined ? "http" : "https";
   const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
@@ -95,23 +102,18 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     reload: () => reloader.reload(),
     stop: () => stopAll(services),
   };
+}
 
-  function reloadables(): Reloadable[] {
-    const parts: Reloadable[] = [];
-    if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
-    const { tls: settings } = config;
-    if (settings !== undefined) {
-      parts.push({
-        what: "certificate and key",
-        files: [settings.certificateFile, settings.keyFile].filter((file) => file !== undefined),
-        reload: async () => {
-          server.useTls(await loadTls(settings, log.for("tls.ts")));
-          log.info("Took the certificate and key that the files hold now");
-        },
-      });
-    }
-    return parts;
-  }
+/** The certificate and key, for the reloader. */
+function certificateOf(settings: TlsConfig, server: HttpServer, log: Logger): Reloadable {
+  return {
+    what: "certificate and key",
+    files: [settings.certificateFile, settings.keyFile].filter((file) => file !== undefined),
+    reload: async () => {
+      server.useTls(await loadTls(settings, log));
+      log.info("Took the certificate and key that the files hold now");
+    },
+  };
 }
 
 /** Scripts get the server's environment, but for what opens its private key. */

@@ -27,7 +27,8 @@ export type Verdict =
   /** Not looked at; the right password is refused too. */
   | { readonly kind: "throttled"; readonly why: string; readonly waitMs: number };
 
-export type Authenticate = (header: string | undefined, address: string) => Verdict | Promise<Verdict>;
+/** `address`, the sender's, is asked for when it is needed. */
+export type Authenticate = (header: string | undefined, address: () => string) => Verdict | Promise<Verdict>;
 
 export interface AuthenticateOptions extends ThrottleOptions {
   /** The password file as it is now. */
@@ -51,7 +52,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   /** Attempts being looked at, by digest: of many calls with a new credential only one costs a hash. */
   const looking = new Map<string, Promise<Verdict>>();
 
-  return (header, address) => {
+  return (header, addressOf) => {
     if (header === undefined) return { kind: "refused", why: "no credentials" };
     const digest = header.length > maxHeaderChars ? "" : memory.digest(header);
     const known = memory.find(digest, options.users());
@@ -62,6 +63,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     if (running !== undefined) return running;
 
     const name = credentials.name.toLowerCase();
+    const address = addressOf();
     if (queue.isFull())
       return { kind: "throttled", why: "too many passwords wait for their hash", waitMs: busyWaitMs };
     const isExempt = memory.wasRight(digest);

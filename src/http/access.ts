@@ -1,7 +1,7 @@
 // Who may come in: with a password file, who has a password; without one, everyone who doesn't send one.
 
 import type { IncomingMessage } from "node:http";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import type { Verdict } from "../auth/authenticate.ts";
 import { parseBasicHeader } from "../auth/basic.ts";
 import { TabPyError } from "../errors.ts";
@@ -20,18 +20,27 @@ export function access(
       return next();
     };
   }
-  return async function access(c, next) {
-    const { incoming } = c.env;
-    const address = incoming.socket.remoteAddress ?? "";
-    const asked = authenticate(incoming.headers.authorization, address);
-    const verdict = asked instanceof Promise ? await asked : asked; // what is remembered waits for nothing
+  const admit = (verdict: Verdict, c: Context<AppEnv>, next: Next) => {
     if (verdict.kind === "welcome") {
       c.set("user", verdict.user);
       return next();
     }
-    audit(`Refused ${callText(incoming)} from ${address}: ${verdict.why}`);
+    const { incoming } = c.env;
+    audit(`Refused ${callText(incoming)} from ${addressOf(incoming)}: ${verdict.why}`);
     throw refusal(verdict, challenge);
   };
+  // Not async, and the address on demand: a remembered credential costs a call next to nothing.
+  return function access(c, next) {
+    const { incoming } = c.env;
+    const asked = authenticate(incoming.headers.authorization, () => addressOf(incoming));
+    return asked instanceof Promise
+      ? asked.then((verdict) => admit(verdict, c, next))
+      : admit(asked, c, next);
+  };
+}
+
+function addressOf(incoming: IncomingMessage): string {
+  return incoming.socket.remoteAddress ?? "";
 }
 
 function refusal(verdict: Exclude<Verdict, { kind: "welcome" }>, challenge: string): TabPyError {

@@ -5,6 +5,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { TlsConfig } from "../config/config.ts";
 import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { createContext, type TlsOptions } from "./tls-listener.ts";
 
@@ -126,14 +127,8 @@ async function findTroubles(
   key: KeyObject,
   { certificateFile, keyFile = "" }: TlsConfig,
 ): Promise<string[]> {
-  const troubles: string[] = [];
   const file = `TABPY_CERTIFICATE_FILE "${certificateFile}"`;
-  const days = (Date.parse(leaf.validTo) - Date.now()) / dayMs;
-  if (days < warnDays) {
-    troubles.push(
-      `The certificate in ${file} expires on ${leaf.validTo}, in ${Math.floor(days)} days: renew it; the new one is taken without a restart`,
-    );
-  }
+  const troubles = findExpiry(leaf, file);
   if (leaf.subjectAltName === undefined) {
     troubles.push(
       `The certificate in ${file} has no subjectAltName: clients refuse it; expected the names and addresses that they connect to`,
@@ -159,6 +154,35 @@ async function findTroubles(
     );
   }
   return troubles;
+}
+
+function findExpiry({ validTo }: X509Certificate, file: string): string[] {
+  const days = (Date.parse(validTo) - Date.now()) / dayMs;
+  if (days >= warnDays) return [];
+  const when = days < 0 ? `expired on ${validTo}` : `expires on ${validTo}, in ${Math.floor(days)} days`;
+  return [`The certificate in ${file} ${when}: renew it; the new one is taken without a restart`];
+}
+
+/** Warns each day of a certificate that expires soon: a server may run for longer than its certificate. */
+export function expiryWatch(config: TlsConfig, log: Logger, everyMs = dayMs): Service {
+  let timer: NodeJS.Timeout | undefined;
+  const look = async () => {
+    try {
+      const text = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
+      const [leaf] = parseChain(text, config);
+      const file = `TABPY_CERTIFICATE_FILE "${config.certificateFile}"`;
+      for (const warning of findExpiry(leaf, file)) log.warning(warning);
+    } catch (error) {
+      log.warning(errorText(error));
+    }
+  };
+  return {
+    name: "certificate watch",
+    start: async () => {
+      timer = setInterval(() => void look(), everyMs);
+    },
+    stop: async () => clearInterval(timer),
+  };
 }
 
 function minimumVersion(setting: string, log: Logger): TlsOptions["minimumVersion"] {

@@ -37,7 +37,7 @@ export function authenticateBy(text: string, options: Partial<AuthenticateOption
     },
     /** The verdict on `name:password`. */
     ask: async (pair: string, address = "192.0.2.1"): Promise<Verdict> =>
-      authenticate(`Basic ${Buffer.from(pair).toString("base64")}`, address),
+      authenticate(`Basic ${Buffer.from(pair).toString("base64")}`, () => address),
     [Symbol.asyncDispose]: () => bcrypt.stop(),
   };
 }

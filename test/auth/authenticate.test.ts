@@ -57,10 +57,10 @@ describe("createAuthenticate()", () => {
 
   test("says of no header and of one that can't be read what it is, and computes nothing", async () => {
     await using auth = authenticateBy(alice);
-    expect(await auth.authenticate(undefined, "")).toEqual({ kind: "refused", why: "no credentials" });
+    expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
     const unreadable = { kind: "refused", why: "credentials that can't be read" };
     for (const header of ["", "Bearer abc", "Basic ***", `Basic ${"A".repeat(5000)}`])
-      expect(await auth.authenticate(header, "")).toEqual(unreadable as never);
+      expect(await auth.authenticate(header, () => "")).toEqual(unreadable as never);
     expect(auth.work).toEqual([]);
   });
 
@@ -217,7 +217,7 @@ describe("createAuthenticate()", () => {
     const kinds = new Map<string, number>();
     for (let at = 0; at < 10_000; at++) {
       const header = hostileHeader(random, ["alice", "bob", "carl"]);
-      const { kind } = await auth.authenticate(header, `192.0.2.${at % 100}`);
+      const { kind } = await auth.authenticate(header, () => `192.0.2.${at % 100}`);
       if (kind === "welcome") throw new Error(`came in with ${JSON.stringify(header)}`);
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     }

@@ -150,3 +150,13 @@ test("createConfig() takes the level of the root logger, and INFO for none", () 
   expect(config("[TabPy]\n[logger_root]\nlevel = warning\n").logLevel).toBe("WARNING");
   expect(config("[TabPy]\n[logger_root]\nlevel = LOUD\n").logLevel).toBe("INFO");
 });
+
+test("createConfig() keeps a passphrase as it is given, and shows it nowhere", () => {
+  const https = "[TabPy]\nTABPY_TRANSFER_PROTOCOL = https\n";
+  const loaded = config(https, { TABPY_KEY_PASSPHRASE: " geheim " });
+  expect(loaded.tls?.keyPassphrase).toBe(" geheim ");
+  expect(JSON.stringify(loaded.effective)).not.toContain("geheim");
+  const row = loaded.effective.find(({ setting }) => setting.name === "TABPY_KEY_PASSPHRASE");
+  expect(row?.value).toBe("(hidden)");
+  expect(config(https).tls?.keyPassphrase).toBeUndefined();
+});

@@ -3,9 +3,10 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TlsConfig } from "../../src/config/config.ts";
 import { TabPyError } from "../../src/errors.ts";
-import { loadTls } from "../../src/http/tls.ts";
+import { expiryWatch, loadTls } from "../../src/http/tls.ts";
 import { createLogger } from "../../src/logging/logger.ts";
 import { createAuthority, openssl } from "../certificates.ts";
+import { until } from "../e2e/harness.ts";
 
 const authority = createAuthority();
 afterAll(() => authority[Symbol.dispose]());
@@ -198,4 +199,19 @@ describe("loadTls()", () => {
       "Setting minimum TLS version to TLSv1_2",
     ]);
   });
+});
+
+test("expiryWatch() warns again and again while the certificate expires soon", async () => {
+  const lines: string[] = [];
+  const log = createLogger((line) => lines.push(line), "INFO", "tls.ts");
+  const config = {
+    ...authority.make("ending", { endsInDays: 3.5 }),
+    keyPassphrase: undefined,
+    minimumVersion: "",
+  };
+  const watch = expiryWatch(config, log, 10);
+  await watch.start();
+  await until("two warnings", () => lines.length >= 2);
+  await watch.stop();
+  for (const line of lines) expect(line).toMatch(/\[WARNING\].* expires on .*, in 3 days: renew it/);
 });
