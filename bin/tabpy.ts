@@ -12,4 +12,7 @@ const links: Readonly<Record<string, CliCommand>> = {
   "tabpy-user": userCommand,
   "tabpy-deploy-models": deployModelsCommand,
 };
-process.exit(await runCli(links[name] ?? serveCommand, process.argv.slice(2)));
+const linked = links[name];
+process.exit(
+  await runCli(linked ?? serveCommand, process.argv.slice(2), { program: linked ? name : "tabpy" }),
+);

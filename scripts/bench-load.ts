@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { join } from "node:path";
 
 /** What to send, and the JSON that must come back, in whatever spacing. */
@@ -14,6 +15,10 @@ export interface Call {
   readonly wanted: string;
   /** Whether `wanted` is only how the answer begins. */
   readonly isPrefix?: boolean;
+  /** The value of an Authorization header. */
+  readonly authorization?: string;
+  /** Send it over HTTPS, whatever the certificate. */
+  readonly isSecure?: boolean;
 }
 
 export interface Load {
@@ -38,7 +43,7 @@ function atShare(values: readonly number[], share: number): number {
 /** Load from sockets of this process. Rejects when an answer is wrong or a connection ends early. */
 export async function socketLoad(port: number, call: Call, connections: number, until: Until): Promise<Load> {
   const request = Buffer.from(
-    `POST ${call.path ?? "/evaluate"} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${Buffer.byteLength(call.body)}\r\n\r\n${call.body}`,
+    `POST ${call.path ?? "/evaluate"} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorizationLine(call)}Content-Length: ${Buffer.byteLength(call.body)}\r\n\r\n${call.body}`,
   );
   const isRight = createCheck(call);
   const times: number[] = [];
@@ -51,7 +56,11 @@ export async function socketLoad(port: number, call: Call, connections: number, 
       let chunks: Buffer[] = [];
       let size = 0;
       let head: Head | undefined;
-      const socket = connect(port, "127.0.0.1", next).setNoDelay(true);
+      const socket =
+        call.isSecure === true
+          ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }, next)
+          : connect(port, "127.0.0.1", next);
+      socket.setNoDelay(true);
       function next(): void {
         if (callsLeft <= 0 || performance.now() >= end) {
           resolve();
@@ -85,6 +94,10 @@ export async function socketLoad(port: number, call: Call, connections: number, 
   await Promise.all(open);
   const seconds = (performance.now() - began) / 1000;
   return { calls: times.length, seconds, p50Ms: median(times), p99Ms: atShare(times, 0.99) };
+}
+
+function authorizationLine({ authorization }: Call): string {
+  return authorization === undefined ? "" : `Authorization: ${authorization}\r\n`;
 }
 
 interface Head {
@@ -127,6 +140,7 @@ export async function wrkLoad(
     script,
     `wrk.method = "POST"
 wrk.body = [==[${call.body}]==]
+${call.authorization === undefined ? "" : `wrk.headers["Authorization"] = "${call.authorization}"`}
 local wanted = [==[${call.wanted}]==]
 local threads = {}
 wrong = 0
@@ -142,7 +156,8 @@ function done(summary, latency)
 end
 `,
   );
-  const url = `http://127.0.0.1:${port}${call.path ?? "/evaluate"}`;
+  const scheme = call.isSecure === true ? "https" : "http";
+  const url = `${scheme}://127.0.0.1:${port}${call.path ?? "/evaluate"}`;
   const wrk = spawn("wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script, url], {
     stdio: ["ignore", "pipe", "inherit"],
   });

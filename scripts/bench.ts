@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { measureAuthentication } from "./bench-auth.ts";
 import { measureDeployed } from "./bench-deployed.ts";
 import { type Call, type Load, median, socketLoad, wrkLoad } from "./bench-load.ts";
 import {
@@ -334,6 +335,9 @@ else {
       run: runSmall,
       addFigure: (row) => found.figures.push(row),
     }),
+  );
+  await part("authentication and HTTPS", () =>
+    measureAuthentication({ binary, python, folder, isQuick, hasWrk, found }),
   );
   found.figures.sort(byMemoryLast);
   if (options.json !== undefined)

@@ -19,6 +19,8 @@ export const errorStatus = {
   timeout: 408,
   /** The body is larger than TABPY_MAX_REQUEST_SIZE_MB. */
   "too-large": 413,
+  /** Too many wrong names or passwords: no further one is looked at for a while. */
+  "too-many-attempts": 429,
   /** A fault of our own or of the user's script. */
   internal: 500,
   /** No worker can take the call now: queue full, wait too long, Python doesn't start, or stopping. */

@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { errnoOf, TabPyError } from "./errors.ts";
@@ -34,14 +34,21 @@ export function temporaryBeside(path: string): string {
  * new one, also when the machine loses power.
  *
  * @param mode permission bits of the new file; as the umask has it when left out.
+ * @param owner who shall have the new file, where this process may give it away; else it is its own.
  */
-export async function writeDurably(path: string, text: string | Uint8Array, mode?: number): Promise<void> {
+export async function writeDurably(
+  path: string,
+  text: string | Uint8Array,
+  mode?: number,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, "wx", mode ?? 0o666);
     try {
       if (mode !== undefined) await file.chmod(mode);
       await file.writeFile(text);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid).catch(() => {});
       await file.sync();
     } finally {
       await file.close();
@@ -109,7 +116,7 @@ export async function withLock<T>(path: string, change: () => Promise<T>): Promi
     if (found !== undefined && (await isForgotten(lock, found))) await takeAway(lock, found);
     else if (Date.now() > deadline) {
       throw new TabPyError("unavailable", `Cannot write "${path}": another process holds "${lock}"`);
-    } else await new Promise((resolve) => setTimeout(resolve, pauseMs * (1 + Math.random())));
+    } else await pause();
   }
 }
 
@@ -156,14 +163,26 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Of two processes that find the same forgotten lock, the slower one must not take the faster one's new lock. */
+/**
+ * Removes a forgotten lock, while no other process does: in between, its file could have become another's lock. A
+ * forgotten lock changes under the eyes of its remover alone, as its owner is gone and no one can make a second one.
+ */
 async function takeAway(lock: string, found: string): Promise<void> {
-  const away = temporaryBeside(lock);
-  try {
-    await rename(lock, away);
-    if ((await readFile(away, "utf8")) !== found) await link(away, lock);
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "EEXIST") throw error;
+  const taking = `${lock}.taking`;
+  const file = await openNew(taking);
+  if (file === undefined) {
+    if ((await ageOf(taking)) > forgottenMs) await rm(taking, { force: true });
+    else await pause();
+    return;
   }
-  await rm(away, { force: true });
+  try {
+    if ((await readFile(lock, "utf8").catch(() => undefined)) === found) await rm(lock, { force: true });
+  } finally {
+    await file.close();
+    await rm(taking, { force: true });
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, pauseMs * (1 + Math.random())));
 }

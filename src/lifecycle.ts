@@ -1,6 +1,7 @@
 // Parts of the program that have a life: started in order, stopped in reverse. And the signals that end it.
 // What the parts are is main.ts's affair.
 
+import { closeSync, openSync } from "node:fs";
 import { TabPyError } from "./errors.ts";
 
 /** Something that owns processes, sockets or files. `stop` may be called twice and before `start` has ended. */
@@ -52,6 +53,27 @@ export function untilAskedToStop(force: () => void): Promise<NodeJS.Signals> {
     process.on("SIGINT", onSignal);
     process.on("SIGTERM", onSignal);
   });
+}
+
+/**
+ * Calls `reload` on SIGHUP. But when it came because the terminal was closed, which this program was started at, the
+ * program is asked to stop.
+ */
+export function onHangup(reload: () => void): void {
+  const isAtTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true;
+  process.on("SIGHUP", () => {
+    if (isAtTerminal && !hasTerminal()) process.kill(process.pid, "SIGTERM");
+    else reload();
+  });
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `promise`, or a rejection with `message` after `timeoutMs`. */

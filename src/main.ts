@@ -2,15 +2,17 @@
 
 import { existsSync, statSync } from "node:fs";
 import packageJson from "../package.json" with { type: "json" };
-import { createAuthenticate } from "./auth/basic.ts";
-import { readPasswordFile } from "./auth/password-file.ts";
-import type { Config } from "./config/config.ts";
+import { createAuthenticate } from "./auth/authenticate.ts";
+import { Bcrypt } from "./auth/bcrypt.ts";
+import { createHashing } from "./auth/hashes.ts";
+import { loadUsers } from "./auth/users.ts";
+import type { Config, TlsConfig } from "./config/config.ts";
 import { originText } from "./config/load.ts";
 import { defaultText } from "./config/settings.ts";
 import { TabPyError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { HttpServer } from "./http/server.ts";
-import { loadTls } from "./http/tls.ts";
+import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { findCommands } from "./python/interpreter.ts";
@@ -20,6 +22,7 @@ import { Pool } from "./python/pool.ts";
 import { spawnWorker } from "./python/spawn.ts";
 import { Registry, type Resolution } from "./registry/registry.ts";
 import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
+import { type Reloadable, Reloader } from "./reload.ts";
 import type { PageData, PageEndpoint } from "./web/page.ts";
 
 /** This program's own version. */
@@ -32,6 +35,8 @@ export interface TabPy {
   readonly url: string;
   /** Rejects (TabPyError `config`) when no Python was found that can run scripts. */
   readonly pythonFound: Promise<void>;
+  /** Read again what may change while the server runs: the password file, certificate and key. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -47,19 +52,24 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.isArrowWanted)
     log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
   const service = readServiceInfo(config.statePath);
-  const users = config.passwordFile === undefined ? undefined : readPasswordFile(config.passwordFile);
-  const tls = config.tls === undefined ? undefined : loadTls(config.tls, log.for("tls.ts"));
+  const auditLog = log.for("audit.ts").named("tabpy.audit");
+  const path = config.passwordFile;
+  const users =
+    path === undefined
+      ? undefined
+      : await loadUsers({ path, audit: (message) => auditLog.info(message), log: log.for("users.ts") });
+  const tls = config.tls === undefined ? undefined : await loadTls(config.tls, log.for("tls.ts"));
 
   const registry: Registry = new Registry({
     ...config,
     load: (model, process) => loader.load(model, process),
     log: log.for("registry.ts"),
-    audit: (message) => log.for("registry.ts").named("tabpy.audit").info(message),
+    audit: (message) => auditLog.info(message),
   });
   const pool = new Pool({
     ...config,
     commands: findCommands(config.python, process.env),
-    spawn: (command) => spawnWorker(command, process.env),
+    spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
     size: config.workers,
     useOrjson: true,
     endpoints: {
@@ -69,18 +79,37 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     log: log.for("pool.ts"),
   });
   const loader = new Loader({ startWorker: () => pool.startExtra(), timeoutMs: config.loadTimeoutMs });
+  const bcrypt = new Bcrypt();
   const app = createApp({
     ...config,
     service,
     execute: pool.execute,
-    authenticate: users === undefined ? undefined : createAuthenticate(users),
+    authenticate:
+      users === undefined
+        ? undefined
+        : createAuthenticate({
+            users: users.current,
+            hashing: createHashing(bcrypt),
+            failuresPerUser: config.loginFailuresPerUser,
+            failuresPerAddress: config.loginFailuresPerAddress,
+            now: () => performance.now(),
+          }),
+    audit: (message) => auditLog.warning(message),
     info: infoBody(config, service),
     endpoints: registry,
     page: () => pageData(config, service, registry.list()),
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
-  const services: Service[] = [pool, registry, server];
+  const parts: Reloadable[] = [];
+  const services: Service[] = [bcrypt, pool, registry, server];
+  if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
+  if (config.tls !== undefined) {
+    parts.push(certificateOf(config.tls, server, log.for("tls.ts")));
+    services.unshift(expiryWatch(config.tls, log.for("tls.ts")));
+  }
+  const reloader = new Reloader(parts, (message) => log.error(message));
+  services.unshift(reloader);
   await startAll(services);
   registry.loadedAtStart.then(() => loader.end());
   const scheme = tls === undefined ? "http" : "https";
@@ -88,8 +117,27 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   return {
     url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
     pythonFound: pool.interpreterFound,
+    reload: () => reloader.reload(),
     stop: () => stopAll(services),
   };
+}
+
+/** The certificate and key, for the reloader. */
+function certificateOf(settings: TlsConfig, server: HttpServer, log: Logger): Reloadable {
+  return {
+    what: "certificate and key",
+    files: [settings.certificateFile, settings.keyFile].filter((file) => file !== undefined),
+    reload: async () => {
+      server.useTls(await loadTls(settings, log));
+      log.info("Took the certificate and key that the files hold now");
+    },
+  };
+}
+
+/** Scripts get the server's environment, but for what opens its private key. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { TABPY_KEY_PASSPHRASE: _, ...others } = env;
+  return others;
 }
 
 /** The body of GET /info, as the contract has it. */

@@ -82,6 +82,28 @@ test("withLock() takes one call of this process after the other, also when one t
   expect(order).toEqual(["first begins", "first ends", "second"]);
 });
 
+test("withLock() lets one alone in when many find a forgotten lock at once", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "x");
+  let text = "";
+  await withLock(file, async () => {
+    text = readFileSync(`${file}.lock`, "utf8");
+  });
+  let inside = 0;
+  let most = 0;
+  for (let round = 0; round < 60; round++) {
+    writeFileSync(`${file}.lock`, text.replace(/ [^ ]+$/, ` another${round}`));
+    const change = async () => {
+      most = Math.max(most, ++inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside--;
+    };
+    await Promise.all(Array.from({ length: 25 }, () => withLock(file, change)));
+  }
+  expect(most).toBe(1);
+  expect(readdirSync(folder.path)).toEqual([]);
+}, 20_000);
+
 test("withLock() takes over the lock of a process that was killed", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");

@@ -1,60 +1,127 @@
-// TabPy's password file: one `name hash` a line, PBKDF2 hashes. Reading it and checking a password against it.
+// TabPy's password file: one `name hash` a line, with comments and empty lines. Reading it, and changing one user's
+// line while all others stay as they are, byte for byte. Hashes are hashes.ts's affair.
 
-import { pbkdf2, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { errorText, TabPyError } from "../errors.ts";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import { withLock, writeDurably } from "../files.ts";
+import { schemeOf, wantedHash } from "./hashes.ts";
 
-const iterations = 10_000;
-const hashBytes = 64;
-const hashPattern = /^[0-9a-f]{128}$/i;
-const derive = promisify(pbkdf2);
+export interface User {
+  /** As the file writes it. */
+  readonly name: string;
+  readonly hash: string;
+}
 
-/** Lower-case user name -> hash as hex. */
-export type PasswordFile = ReadonlyMap<string, string>;
+/** Lower-case name -> user, in the order of the file. */
+export type PasswordFile = ReadonlyMap<string, User>;
+
+/** A whole line, with its end. */
+const lines = /[^\r\n]*(?:\r\n|\n|\r|$)/g;
+const byteOrderMark = /^(?:\ufeff|\xef\xbb\xbf)/;
 
 /** Read a password file. Throws TabPyError `config` that names the faulty line, never its hash. */
-export function readPasswordFile(path: string): PasswordFile {
-  let text: string;
+export async function readPasswordFile(path: string): Promise<PasswordFile> {
   try {
-    text = readFileSync(path, "utf8");
+    return parsePasswordFile(await readFile(path, "utf8"), path);
   } catch (error) {
+    if (error instanceof TabPyError) throw error;
     throw new TabPyError("config", `Cannot read TABPY_PWD_FILE "${path}": ${errorText(error)}`, {
       cause: error,
     });
   }
-  return parsePasswordFile(text, path);
 }
 
 /** The users of a password file's text; `source` is what messages call it. */
 export function parsePasswordFile(text: string, source: string): PasswordFile {
-  const users = new Map<string, string>();
-  for (const [at, line] of text
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/)
-    .entries()) {
-    const fields = line.trim().split(/\s+/);
-    const [name = "", hash = ""] = fields;
-    if (name === "" || name.startsWith("#")) continue;
+  const users = new Map<string, User>();
+  for (const [at, line] of splitLines(text).entries()) {
+    const fields = fieldsOf(line);
+    const [name, hash = ""] = fields;
+    if (name === undefined) continue;
     const fault = (wanted: string) =>
       new TabPyError("config", `Cannot read "${source}" line ${at + 1}: expected ${wanted}`);
-    if (fields.length !== 2) throw fault(`"name hash", got ${fields.length} fields`);
-    if (!hashPattern.test(hash)) throw fault(`a hash of 128 hexadecimal digits behind "${name}"`);
+    if (fields.length !== 2) throw fault(`"name hash", got ${fieldCount(fields.length)}`);
+    if (schemeOf(hash) === undefined) throw fault(`a hash behind "${name}": ${wantedHash}`);
     const user = name.toLowerCase();
     if (users.has(user)) throw fault(`each user once, got "${name}" again`);
-    users.set(user, hash);
+    users.set(user, { name, hash });
   }
   return users;
 }
 
-/** Whether `password` is the user's. Takes as long for a name that isn't there. */
-export async function verifyPassword(users: PasswordFile, name: string, password: string): Promise<boolean> {
-  const user = name.toLowerCase();
-  const hash = await derive(password, `_$salt@tabpy:${user}$_`, iterations, hashBytes, "sha512");
-  const wanted = users.get(user);
-  const isEqual = timingSafeEqual(
-    hash,
-    wanted === undefined ? Buffer.alloc(hashBytes) : Buffer.from(wanted, "hex"),
+/**
+ * The text with a user's line replaced, or added at the end; without `hash`, with that line taken away.
+ *
+ * @param text a sound password file.
+ */
+export function withUser(text: string, name: string, hash: string | undefined): string {
+  const all = splitLines(text);
+  const at = all.findIndex((line) => fieldsOf(line)[0]?.toLowerCase() === name.toLowerCase());
+  const found = all[at];
+  const end = /\r\n|\n|\r/.exec(text)?.[0] ?? "\n";
+  if (found !== undefined) {
+    const [, before = "", own = ""] = /^((?:\ufeff|\xef\xbb\xbf)?[ \t]*)([^ \t]+)/.exec(found) ?? [];
+    const ownEnd = /[\r\n]*$/.exec(found)?.[0] ?? "";
+    all[at] = hash === undefined ? "" : `${before}${own} ${hash}${ownEnd}`;
+    return all.join("");
+  }
+  if (hash === undefined) return text;
+  const isOpen = text.replace(byteOrderMark, "") !== "" && !/[\r\n]$/.test(text);
+  return `${text}${isOpen ? end : ""}${name} ${hash}${end}`;
+}
+
+/**
+ * Change a password file while no other process does: atomic, with mode 0600, owner and group as they were.
+ *
+ * @param change gets the file's text in Latin-1, so that bytes of any kind stay, and its users; `undefined` for a file
+ * that isn't there. Returns the new text.
+ * @throws TabPyError `config` for a file with a fault, which stays as it is.
+ */
+export async function changePasswordFile(
+  path: string,
+  change: (text: string, users: PasswordFile) => Promise<string>,
+): Promise<void> {
+  const file = await realpath(path).catch(() => path); // a link stays a link
+  await withLock(file, async () => {
+    const [text, owner] = await Promise.all([textOf(file), ownerOf(file)]);
+    const changed = await change(text, parsePasswordFile(text, path));
+    await writeDurably(file, Buffer.from(changed, "latin1"), 0o600, owner);
+  });
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "latin1");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw new TabPyError("config", `Cannot read "${path}": ${errorText(error)}`, { cause: error });
+  }
+}
+
+async function ownerOf(path: string): Promise<{ uid: number; gid: number } | undefined> {
+  return stat(path).then(
+    ({ uid, gid }) => ({ uid, gid }),
+    () => undefined,
   );
-  return wanted !== undefined && isEqual;
+}
+
+/** Whether the permission bits of a file let others than its owner and group read or write it. */
+export async function isOpenToOthers(path: string): Promise<boolean> {
+  if (process.platform === "win32") return false; // no such bits
+  return ((await stat(path)).mode & 0o006) !== 0;
+}
+
+function splitLines(text: string): string[] {
+  return text.match(lines)?.filter((line) => line !== "") ?? [];
+}
+
+/** The fields of a line, none for a comment. ASCII spaces alone part them: Latin-1 shows others inside of names. */
+function fieldsOf(line: string): string[] {
+  const fields = line.replace(byteOrderMark, "").split(/[ \t\v\f\r\n]+/);
+  const given = fields.filter((field) => field !== "");
+  return given[0]?.startsWith("#") === true ? [] : given;
+}
+
+function fieldCount(count: number): string {
+  return count === 1 ? "a name alone" : `${count} fields`;
 }

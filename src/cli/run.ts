@@ -13,15 +13,21 @@ export interface CliCommand {
   readonly run: (args: Readonly<Record<string, unknown>>) => Promise<number>;
 }
 
+/** How the command was called: what messages begin with, and the command that it is one of. */
+export interface CalledAs {
+  readonly program: string;
+  readonly parent?: CliCommand;
+}
+
 /** Run `cli` with the arguments behind the program's name; the exit code. */
 export async function runCli(
   cli: CliCommand,
   rawArgs: readonly string[],
-  parent?: CliCommand,
+  { program, parent }: CalledAs = { program: "tabpy" },
 ): Promise<number> {
   const [first] = rawArgs;
   const subCommand = first === undefined ? undefined : cli.subCommands?.[first];
-  if (subCommand !== undefined) return runCli(subCommand, rawArgs.slice(1), cli);
+  if (subCommand !== undefined) return runCli(subCommand, rawArgs.slice(1), { program, parent: cli });
   try {
     if (rawArgs.includes("--help") || rawArgs.includes("-h")) {
       process.stdout.write(await usage(cli, parent));
@@ -29,10 +35,9 @@ export async function runCli(
     }
     const args = cli.command.args as ArgsDef | undefined;
     if (args === undefined) return await cli.run({}); // it takes no notice of what else was typed
-    checkUsage(rawArgs, args, cli.subCommands ?? {});
-    return await cli.run(parse(rawArgs, args));
+    return await cli.run(parse(checkUsage(rawArgs, args, cli.subCommands ?? {}), args));
   } catch (error) {
-    return fail(error);
+    return fail(error, program);
   }
 }
 
@@ -41,25 +46,32 @@ async function usage(cli: CliCommand, parent: CliCommand | undefined): Promise<s
   return `${process.stdout.isTTY ? text : withoutColours(text)}\n\n${cli.examples}\n`;
 }
 
-function parse(rawArgs: readonly string[], args: ArgsDef): Readonly<Record<string, unknown>> {
+function parse(rawArgs: string[], args: ArgsDef): Readonly<Record<string, unknown>> {
   try {
-    return parseArgs([...rawArgs], args);
+    return parseArgs(rawArgs, args);
   } catch (error) {
-    throw new TabPyError("usage", errorText(error), { cause: error });
+    throw new TabPyError("usage", withoutColours(errorText(error)), { cause: error });
   }
 }
 
-/** citty takes what it doesn't know; a mistyped option must not be taken for none. */
+/**
+ * citty takes what it doesn't know; a mistyped option must not be taken for none. The arguments come back with each
+ * option as `--name=value`, so that a value may begin with a hyphen.
+ */
 function checkUsage(
   rawArgs: readonly string[],
   args: ArgsDef,
   subCommands: Readonly<Record<string, unknown>>,
-): void {
+): string[] {
   let positionsLeft = Object.values(args).filter(({ type }) => type === "positional").length;
+  const checked: string[] = [];
   for (let at = 0; at < rawArgs.length; at++) {
     const given = rawArgs[at] ?? "";
     if (!given.startsWith("-")) {
-      if (positionsLeft-- > 0) continue;
+      if (positionsLeft-- > 0) {
+        checked.push(given);
+        continue;
+      }
       const known = Object.keys(subCommands);
       const wanted = known.length === 0 ? "options only" : `options, or ${known.join(" or ")}`;
       throw new TabPyError("usage", `Cannot understand "${given}": expected ${wanted}`);
@@ -72,10 +84,16 @@ function checkUsage(
       const known = Object.keys(args).map((long) => `--${long}`);
       throw new TabPyError("usage", `Unknown option "${name}": expected ${known.join(", ")} or --help`);
     }
-    if (found[1].type !== "string") continue;
+    const [long, { type }] = found;
+    if (type === "boolean") {
+      checked.push(value === undefined ? `--${long}` : `--${long}=${value}`);
+      continue;
+    }
     const next = value ?? rawArgs[++at];
     if (next === undefined || next === "") throw new TabPyError("usage", `Option "${name}" has no value`);
+    checked.push(`--${long}=${next}`);
   }
+  return checked;
 }
 
 function aliasesOf(arg: ArgsDef[string]): string[] {
@@ -83,12 +101,12 @@ function aliasesOf(arg: ArgsDef[string]): string[] {
   return (alias === undefined ? [] : [alias].flat()).map((letter) => `-${letter}`);
 }
 
-function fail(error: unknown): number {
+function fail(error: unknown, program: string): number {
   const text =
     error instanceof TabPyError ? error.message : (error instanceof Error && error.stack) || errorText(error);
-  sayFault(text);
+  sayFault(program, text);
   if (!(error instanceof TabPyError) || error.code !== "usage") return 1;
-  process.stderr.write('Try "tabpy --help"\n');
+  process.stderr.write(`Try "${program} --help"\n`);
   return 2;
 }
 

@@ -6,10 +6,10 @@ import type { Config } from "../config/config.ts";
 import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
-import { untilAskedToStop } from "../lifecycle.ts";
+import { onHangup, untilAskedToStop } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
-import { startTabPy, version } from "../main.ts";
+import { startTabPy, type TabPy, version } from "../main.ts";
 import { findCommands } from "../python/interpreter.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
@@ -81,7 +81,12 @@ async function serve(config: Config, warnings: readonly string[], log: Logger): 
   if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
   // What one connection breaks must not end the calls of all others.
   process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
-  const tabpy = await startTabPy(config, log);
+  let tabpy: TabPy | undefined;
+  onHangup(() => {
+    log.info("Reading files again on SIGHUP");
+    void tabpy?.reload();
+  });
+  tabpy = await startTabPy(config, log);
   log.info(`Web service listening on port ${config.port}`);
   log.info(`TabPy ${version} serves at ${tabpy.url}`);
   const stopped = await Promise.race([asked, tabpy.pythonFound.then(() => asked)]).catch(

@@ -1,19 +1,183 @@
-// `tabpy-user`, also `tabpy user`: will keep the password file.
+// `tabpy-user`, also `tabpy user`: keeps the password file. What is done to the file is user-changes.ts's affair,
+// where passwords come from password-input.ts's.
 
-import { defineCommand } from "citty";
+import { stat } from "node:fs/promises";
+import { type ArgDef, type ArgsDef, defineCommand } from "citty";
+import { Bcrypt } from "../auth/bcrypt.ts";
+import { createHashing, type Hashing, schemes } from "../auth/hashes.ts";
+import { readPasswordFile, type User } from "../auth/password-file.ts";
 import { TabPyError } from "../errors.ts";
+import { givenPassword, passwordToVerify } from "./password-input.ts";
 import type { CliCommand } from "./run.ts";
+import { addUser, deleteUser, updateUser } from "./user-changes.ts";
+
+const file = {
+  type: "string",
+  alias: "f",
+  valueHint: "FILE",
+  required: true,
+  description: "Passwords file, the one that TABPY_PWD_FILE names",
+} as const;
+const username = {
+  type: "string",
+  alias: "u",
+  valueHint: "NAME",
+  required: true,
+  description: "User",
+} as const;
+const password = {
+  type: "string",
+  alias: "p",
+  valueHint: "PASSWORD",
+  description: "Password; others on this machine can see it in the list of processes",
+} as const;
+const passwordStdin = { type: "boolean", description: "Read the password from standard input" } as const;
+const scheme: ArgDef = {
+  type: "enum",
+  options: [...schemes],
+  description:
+    "Hash: pbkdf2, which TabPy's own server reads too, or bcrypt, which is safer when the file gets lost; pbkdf2 by default, update keeps the user's own",
+};
+
+const changeArgs = {
+  username,
+  password,
+  pwdfile: file,
+  "password-stdin": passwordStdin,
+  prompt: { type: "boolean", description: "Ask for the password at the terminal, twice, and don't show it" },
+  scheme,
+} as const satisfies ArgsDef;
+
+const add = userAction({
+  name: "add",
+  description: "Add a user; without a password one is generated and shown",
+  args: changeArgs,
+  example: "add -u alice --prompt -f /etc/tabpy/passwords",
+  run: (args, hashing) => change(args, hashing, addUser),
+});
+const update = userAction({
+  name: "update",
+  description: "Change a user's password; without one it is generated and shown",
+  args: changeArgs,
+  example: "update -u alice --prompt -f /etc/tabpy/passwords",
+  run: (args, hashing) => change(args, hashing, updateUser),
+});
+const remove = userAction({
+  name: "delete",
+  description: "Take a user away",
+  args: { username, pwdfile: file },
+  example: "delete -u alice -f /etc/tabpy/passwords",
+  run: async (args) => {
+    await noteReaders(args, () =>
+      deleteUser({ file: String(args.pwdfile), name: String(args.username), print }),
+    );
+    return 0;
+  },
+});
+const list = userAction({
+  name: "list",
+  description: "Print the names of all users, one a line",
+  args: { pwdfile: file },
+  example: "list -f /etc/tabpy/passwords",
+  run: async (args) => {
+    for (const { name } of (await readPasswordFile(String(args.pwdfile))).values()) print(name);
+    return 0;
+  },
+});
+const verify = userAction({
+  name: "verify",
+  description: "Say whether a password is a user's; exit code 1 when it isn't",
+  args: { username, password, pwdfile: file, "password-stdin": passwordStdin },
+  example: "verify -u alice -f /etc/tabpy/passwords",
+  run: async (args, hashing) => {
+    const name = String(args.username);
+    const users = await readPasswordFile(String(args.pwdfile));
+    const given = await passwordToVerify(args);
+    const found: User | undefined = users.get(name.toLowerCase());
+    const isRight = found !== undefined && (await hashing.isRight(found.hash, name.toLowerCase(), given));
+    const fault =
+      found === undefined
+        ? `There is no username "${name}"`
+        : `The password is not that of username "${name}"`;
+    print(isRight ? `The password is that of username "${name}"` : fault);
+    return isRight ? 0 : 1;
+  },
+});
+const actions = { add, update, delete: remove, list, verify };
 
 export const userCommand: CliCommand = {
   command: defineCommand({
-    meta: { name: "tabpy-user", description: "Add and update users of a password file (not offered yet)" },
+    meta: { name: "tabpy-user", description: "Keeps the users of a passwords file" },
+    args: {},
+    subCommands: Object.fromEntries(Object.entries(actions).map(([name, { command }]) => [name, command])),
   }),
-  examples:
-    "This version has no user management yet; TabPy's own tabpy-user writes files that this server reads.",
+  subCommands: actions,
+  examples: `EXAMPLE
+
+${Object.values(actions)
+  .map(({ examples }) => examples.replace(/^EXAMPLE\n\n/, ""))
+  .join("\n")}
+
+A running server takes a changed file without a restart.`,
   run: () => {
-    throw new TabPyError(
-      "config",
-      "tabpy-user is not offered by this version: use TabPy's own, its password files are read",
-    );
+    throw new TabPyError("usage", `Cannot do nothing: expected ${Object.keys(actions).join(", ")}`);
   },
 };
+
+interface UserAction {
+  readonly name: string;
+  readonly description: string;
+  readonly args: ArgsDef;
+  readonly example: string;
+  readonly run: (args: Readonly<Record<string, unknown>>, hashing: Hashing) => Promise<number>;
+}
+
+function userAction({ name, description, args, example, run }: UserAction): CliCommand {
+  return {
+    command: defineCommand({ meta: { name, description }, args }),
+    examples: `EXAMPLE\n\n  tabpy-user ${example}`,
+    run: async (given) => {
+      const bcrypt = new Bcrypt();
+      try {
+        return await run(given, createHashing(bcrypt));
+      } finally {
+        await bcrypt.stop();
+      }
+    },
+  };
+}
+
+async function change(
+  args: Readonly<Record<string, unknown>>,
+  hashing: Hashing,
+  act: typeof addUser,
+): Promise<number> {
+  const given = await givenPassword(args);
+  await noteReaders(args, () =>
+    act({
+      file: String(args.pwdfile),
+      name: String(args.username),
+      password: given,
+      scheme: schemes.find((known) => known === args.scheme),
+      hashing,
+      print,
+    }),
+  );
+  return 0;
+}
+
+/** A file that others could read is its owner's alone from now on; a server of another user must not lose it silently. */
+async function noteReaders(args: Readonly<Record<string, unknown>>, act: () => Promise<void>): Promise<void> {
+  const path = String(args.pwdfile);
+  const before = await stat(path).catch(() => undefined);
+  await act();
+  if (process.platform === "win32" || before === undefined || (before.mode & 0o077) === 0) return;
+  const mode = (before.mode & 0o777).toString(8);
+  process.stderr.write(
+    `Note: "${path}" had mode ${mode} and has 600 now: its owner alone can read it, so the server must run as that user\n`,
+  );
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -3,10 +3,10 @@
 
 import { createConsola } from "consola";
 
-/** Say what is wrong. */
-export function sayFault(text: string): void {
+/** Say what is wrong, in the name of `program`. */
+export function sayFault(program: string, text: string): void {
   if (process.stderr.isTTY) terminal().error(text);
-  else process.stderr.write(`tabpy: ${text}\n`);
+  else process.stderr.write(`${program}: ${text}\n`);
 }
 
 /** Say what may be wrong. */

@@ -35,6 +35,9 @@ export interface Config {
   readonly queryObjectPath: string;
   readonly staticPath: string | undefined;
   readonly passwordFile: string | undefined;
+  /** In a minute; 0 for any number. */
+  readonly loginFailuresPerUser: number;
+  readonly loginFailuresPerAddress: number;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
   readonly maxConnections: number;
@@ -52,6 +55,7 @@ export interface Config {
 export interface TlsConfig {
   readonly certificateFile: string | undefined;
   readonly keyFile: string | undefined;
+  readonly keyPassphrase: string | undefined;
   readonly minimumVersion: string;
 }
 
@@ -83,6 +87,7 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
         ? {
             certificateFile: path("TABPY_CERTIFICATE_FILE"),
             keyFile: path("TABPY_KEY_FILE"),
+            keyPassphrase: text("TABPY_KEY_PASSPHRASE"),
             minimumVersion: text("TABPY_MINIMUM_TLS_VERSION") ?? "",
           }
         : undefined,
@@ -106,6 +111,8 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
     queryObjectPath: derived.get("TABPY_QUERY_OBJECT_PATH") as string,
     staticPath: path("TABPY_STATIC_PATH"),
     passwordFile: path("TABPY_PWD_FILE"),
+    loginFailuresPerUser: number("TABPY_LOGIN_FAILURES_PER_USER"),
+    loginFailuresPerAddress: number("TABPY_LOGIN_FAILURES_PER_ADDRESS"),
     maxRequestBytes: Math.floor(number("TABPY_MAX_REQUEST_SIZE_MB") * megabyte),
     maxBufferedBytes: number("TABPY_MAX_BUFFERED_MB") * megabyte,
     maxConnections: number("TABPY_MAX_CONNECTIONS"),
@@ -115,8 +122,15 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv): Config {
     drainTimeoutMs: milliseconds("TABPY_DRAIN_TIMEOUT"),
     isLogDetailed: isOn("TABPY_LOG_DETAILS"),
     logging: readLogging(loaded.file, statePath),
-    effective: [...loaded.values].map(([name, row]) => ({ ...row, value: row.value ?? derived.get(name) })),
+    effective: [...loaded.values].map(([name, row]) =>
+      shown({ ...row, value: row.value ?? derived.get(name) }),
+    ),
   };
+}
+
+/** A secret is nobody's to see. */
+function shown(row: Effective): Effective {
+  return row.setting.type.kind === "secret" && row.value !== undefined ? { ...row, value: "(hidden)" } : row;
 }
 
 function timeoutText(row: Effective | undefined): string {

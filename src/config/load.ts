@@ -85,7 +85,7 @@ function effective(
   if (file !== undefined && inFile) {
     const text = file.get(section, setting.name) ?? "";
     const origin: Origin = { kind: "file", path: file.source, line: file.lineOf(section, setting.name) };
-    const mayBeEmpty = setting.type.kind === "path" || setting.type.kind === "text";
+    const mayBeEmpty = ["path", "text", "secret"].includes(setting.type.kind);
     if (text.trim() !== "" || !mayBeEmpty) return parsed(setting, text, origin);
   }
   const origin: Origin = { kind: "default" };

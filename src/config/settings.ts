@@ -6,6 +6,8 @@ export type Kind =
   | { readonly kind: "text" }
   /** A file or folder. */
   | { readonly kind: "path" }
+  /** Text that is shown nowhere. */
+  | { readonly kind: "secret" }
   | { readonly kind: "boolean" }
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
@@ -67,6 +69,13 @@ export const settings = [
     type: { kind: "path" },
     default: undefined,
     doc: "Private key for https, PEM",
+    group: "Network",
+  },
+  {
+    name: "TABPY_KEY_PASSPHRASE",
+    type: { kind: "secret" },
+    default: undefined,
+    doc: "Passphrase of the private key, where it is encrypted; better in the environment than in a file",
     group: "Network",
   },
   {
@@ -208,6 +217,20 @@ export const settings = [
     group: "Security",
   },
   {
+    name: "TABPY_LOGIN_FAILURES_PER_USER",
+    type: { kind: "integer", min: 0, max: 1_000_000 },
+    default: "20",
+    doc: "Wrong passwords that may be sent for one user in a minute; more are answered with 429; 0 for any number",
+    group: "Security",
+  },
+  {
+    name: "TABPY_LOGIN_FAILURES_PER_ADDRESS",
+    type: { kind: "integer", min: 0, max: 1_000_000 },
+    default: "100",
+    doc: "Wrong names and passwords that may come from one address in a minute; more are answered with 429; 0 for any number",
+    group: "Security",
+  },
+  {
     name: "TABPY_MAX_REQUEST_SIZE_MB",
     type: megabytes(0.001, 2048),
     default: "100",
@@ -293,6 +316,8 @@ export function wantedText(type: Kind): string {
       return "text";
     case "path":
       return "a path";
+    case "secret":
+      return "text";
     case "boolean":
       return "true or false";
     case "choice":

@@ -17,6 +17,8 @@ export function parseValue(type: Kind, text: string): Value | undefined {
     case "text":
     case "path":
       return trimmed;
+    case "secret":
+      return text; // it may begin or end with a space
     case "boolean": {
       const word = trimmed.toLowerCase();
       if (trueWords.has(word)) return true;

@@ -45,7 +45,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (options.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
-  app.use(access(options.authenticate, service.name));
+  app.use(access(options, service.name));
   if (isDetailed) app.use(caller());
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {

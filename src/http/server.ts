@@ -1,12 +1,12 @@
 // The listening socket: HTTP or HTTPS, its limits against hostile clients, and its end in peace.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { errnoOf, TabPyError } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
 import { errorAnswer } from "./answers.ts";
+import { TlsListener, type TlsOptions } from "./tls-listener.ts";
 
 export interface ServerOptions {
   readonly fetch: Parameters<typeof getRequestListener>[0];
@@ -22,12 +22,6 @@ export interface ServerOptions {
   readonly drainTimeoutMs: number;
 }
 
-export interface TlsOptions {
-  readonly certificate: string;
-  readonly key: string;
-  readonly minimumVersion: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
-}
-
 const maxHeaderBytes = 32 * 1024;
 /** How often slow connections are looked for. */
 const checkIntervalMs = 500;
@@ -36,6 +30,8 @@ export class HttpServer implements Service {
   readonly name = "server";
   readonly #options: ServerOptions;
   readonly #server: Server;
+  /** Undefined for plain HTTP, where the server listens itself. */
+  readonly #tls: TlsListener | undefined;
   /** Connections with a request that is being answered. */
   readonly #busy = new WeakSet<Duplex>();
   /** Busy connections that end with their answer. */
@@ -47,6 +43,7 @@ export class HttpServer implements Service {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#server = createHttpServer(options);
+    this.#tls = options.tls === undefined ? undefined : new TlsListener(this.#server, options.tls, options);
     const answer = getRequestListener(options.fetch, { errorHandler: answerOutside });
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#running++;
@@ -74,16 +71,23 @@ export class HttpServer implements Service {
   /** Listen. Throws TabPyError `config` that names the port when that is not possible. */
   async start(): Promise<void> {
     const { host, port } = this.#options;
+    const listener = this.#tls?.front ?? this.#server;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (error) => reject(cannotListen(error, host, port)));
-      this.#server.listen({ host, port, backlog: 1024 }, () => resolve());
+      listener.once("error", (error: Error) => reject(cannotListen(error, host, port)));
+      listener.listen({ host, port, backlog: 1024 }, () => resolve());
     });
+  }
+
+  /** Serve further HTTPS connections with another certificate; those that are open go on with theirs. */
+  useTls(tls: TlsOptions): void {
+    this.#tls?.use(tls);
   }
 
   /** Stop accepting, let what runs finish up to the drain limit, close what is left. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
+    this.#tls?.close();
     this.#server.close();
     this.#server.closeIdleConnections();
     if (this.#running > 0) {
@@ -96,19 +100,17 @@ export class HttpServer implements Service {
       });
     }
     this.#server.closeAllConnections();
+    this.#tls?.closeAll();
   }
 }
 
 function createHttpServer(options: ServerOptions): Server {
-  const limits = {
+  return createServer({
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs), // Node throws when it is longer
     requestTimeout: options.requestTimeoutMs,
     connectionsCheckingInterval: checkIntervalMs,
-  };
-  if (options.tls === undefined) return createServer(limits);
-  const { certificate, key, minimumVersion } = options.tls;
-  return createTlsServer({ ...limits, cert: certificate, key, minVersion: minimumVersion });
+  });
 }
 
 /** What never comes to the app: a URL or a Host that no URL can be made of. */

@@ -1,11 +1,13 @@
-// Certificate and key for HTTPS, checked before the server listens, with TabPy's words for what is wrong.
+// Certificate and key for HTTPS, checked before they are used, at the start and when the files have changed, with
+// TabPy's words for what is wrong. Connections are the affair of tls-listener.ts.
 
-import { X509Certificate } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
 import type { TlsConfig } from "../config/config.ts";
-import { errorText, TabPyError } from "../errors.ts";
+import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { TlsOptions } from "./server.ts";
+import { createContext, type TlsOptions } from "./tls-listener.ts";
 
 const names = "TABPY_CERTIFICATE_FILE and TABPY_KEY_FILE";
 const versions: Readonly<Record<string, TlsOptions["minimumVersion"]>> = {
@@ -14,46 +16,173 @@ const versions: Readonly<Record<string, TlsOptions["minimumVersion"]>> = {
   TLSv1_2: "TLSv1.2",
   TLSv1_3: "TLSv1.3",
 };
+const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const dayMs = 24 * 60 * 60 * 1000;
+/** Time to renew a certificate that is warned about. */
+const warnDays = 30;
+const minRsaBits = 2048;
 
-/** Read what HTTPS needs. Throws TabPyError `config` with the contract's texts. */
-export function loadTls(config: TlsConfig, log: Logger): TlsOptions {
-  const certificate = readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
-  const key = readPem(config.keyFile, "TABPY_KEY_FILE", config);
-  checkDates(certificate);
-  return { certificate, key, minimumVersion: minimumVersion(config.minimumVersion, log) };
+/** Read what HTTPS needs. Throws TabPyError `config` with the contract's texts; warns of what will trouble clients. */
+export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOptions> {
+  const certificateText = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
+  const keyText = await readPem(config.keyFile, "TABPY_KEY_FILE", config);
+  const chain = parseChain(certificateText, config);
+  const [leaf] = chain;
+  checkDates(leaf);
+  const key = parseKey(keyText, config);
+  if (!leaf.checkPrivateKey(key)) {
+    throw httpsError(
+      `The key in TABPY_KEY_FILE "${config.keyFile}" is not that of the certificate in TABPY_CERTIFICATE_FILE "${config.certificateFile}".`,
+    );
+  }
+  const tls: TlsOptions = {
+    certificate: chain.map((one) => one.toString()).join("\n"),
+    key: String(key.export({ type: "pkcs8", format: "pem" })),
+    minimumVersion: minimumVersion(config.minimumVersion, log),
+  };
+  try {
+    createContext(tls);
+  } catch (error) {
+    throw httpsError(`The certificate and the key can't be used: ${errorText(error)}`);
+  }
+  for (const warning of await findTroubles(chain, key, config)) log.warning(warning);
+  return tls;
 }
 
-function readPem(path: string | undefined, name: string, config: TlsConfig): string {
+async function readPem(path: string | undefined, name: string, config: TlsConfig): Promise<string> {
   if (path === undefined) {
     const missing = config.certificateFile === undefined && config.keyFile === undefined ? names : name;
     throw httpsError(`The parameter(s) ${missing} must be set.`);
   }
-  if (!existsSync(path)) {
-    const absent = [config.certificateFile, config.keyFile].every(
-      (file) => file !== undefined && !existsSync(file),
-    );
-    throw httpsError(`The parameter(s) ${absent ? names : name} must point to an existing file.`);
+  if (await isAbsent(path)) {
+    const others = [config.certificateFile, config.keyFile].filter((file) => file !== undefined);
+    const areAbsent = others.length === 2 && (await Promise.all(others.map(isAbsent))).every(Boolean);
+    throw httpsError(`The parameter(s) ${areAbsent ? names : name} must point to an existing file.`);
   }
   try {
-    return readFileSync(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
     throw httpsError(`${name} "${path}" can't be read: ${errorText(error)}`);
   }
 }
 
-function checkDates(pem: string): void {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(pem);
-  } catch (error) {
-    throw httpsError(`TABPY_CERTIFICATE_FILE holds no PEM certificate: ${errorText(error)}`);
+function isAbsent(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    (error) => errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR",
+  );
+}
+
+/** The certificates of the file, the server's own first. */
+function parseChain(text: string, config: TlsConfig): [X509Certificate, ...X509Certificate[]] {
+  const [first, ...others] = text.match(certificateBlock) ?? [];
+  const parse = (pem: string, at: number) => {
+    try {
+      return new X509Certificate(pem);
+    } catch (error) {
+      throw httpsError(
+        `TABPY_CERTIFICATE_FILE "${config.certificateFile}": certificate ${at} of it can't be read: ${errorText(error)}`,
+      );
+    }
+  };
+  if (first === undefined) {
+    throw httpsError(
+      `TABPY_CERTIFICATE_FILE "${config.certificateFile}" holds no PEM certificate: expected -----BEGIN CERTIFICATE-----`,
+    );
   }
+  return [parse(first, 1), ...others.map((pem, at) => parse(pem, at + 2))];
+}
+
+function checkDates(certificate: X509Certificate): void {
   const now = Date.now();
   if (Date.parse(certificate.validTo) < now)
     throw httpsError(`The certificate provided expired on ${certificate.validTo}.`);
   if (Date.parse(certificate.validFrom) > now) {
     throw httpsError(`The certificate provided is not valid until ${certificate.validFrom}.`);
   }
+}
+
+function parseKey(text: string, { keyFile, keyPassphrase }: TlsConfig): KeyObject {
+  const isEncrypted = /ENCRYPTED/.test(text);
+  if (isEncrypted && keyPassphrase === undefined) {
+    throw httpsError(
+      `TABPY_KEY_FILE "${keyFile}" is encrypted: expected its passphrase in TABPY_KEY_PASSPHRASE.`,
+    );
+  }
+  try {
+    return createPrivateKey({ key: text, ...(isEncrypted ? { passphrase: keyPassphrase ?? "" } : {}) });
+  } catch (error) {
+    if (isEncrypted) {
+      throw httpsError(
+        `TABPY_KEY_FILE "${keyFile}" can't be opened with the passphrase in TABPY_KEY_PASSPHRASE: ${errorText(error)}`,
+      );
+    }
+    throw httpsError(`TABPY_KEY_FILE "${keyFile}" holds no PEM private key: ${errorText(error)}`);
+  }
+}
+
+/** What the server can live with, and clients can't or soon can't. */
+async function findTroubles(
+  [leaf, ...others]: [X509Certificate, ...X509Certificate[]],
+  key: KeyObject,
+  { certificateFile, keyFile = "" }: TlsConfig,
+): Promise<string[]> {
+  const file = `TABPY_CERTIFICATE_FILE "${certificateFile}"`;
+  const troubles = findExpiry(leaf, file);
+  if (leaf.subjectAltName === undefined) {
+    troubles.push(
+      `The certificate in ${file} has no subjectAltName: clients refuse it; expected the names and addresses that they connect to`,
+    );
+  }
+  const isSelfSigned = leaf.checkIssued(leaf);
+  const [issuer] = others;
+  if (!isSelfSigned && (issuer === undefined || !leaf.checkIssued(issuer))) {
+    const found = issuer === undefined ? "is alone in it" : "is not followed by its issuer's";
+    troubles.push(
+      `The certificate in ${file} ${found}: clients that don't know its issuer refuse it; expected the chain behind it, issuer after issuer`,
+    );
+  }
+  const bits = key.asymmetricKeyType === "rsa" ? key.asymmetricKeyDetails?.modulusLength : undefined;
+  if (bits !== undefined && bits < minRsaBits) {
+    troubles.push(
+      `TABPY_KEY_FILE "${keyFile}" is an RSA key of ${bits} bits: clients refuse it; expected ${minRsaBits} or more`,
+    );
+  }
+  if (process.platform !== "win32" && ((await stat(keyFile)).mode & 0o006) !== 0) {
+    troubles.push(
+      `TABPY_KEY_FILE "${keyFile}" can be read or written by everyone on this machine: expected mode 600`,
+    );
+  }
+  return troubles;
+}
+
+function findExpiry({ validTo }: X509Certificate, file: string): string[] {
+  const days = (Date.parse(validTo) - Date.now()) / dayMs;
+  if (days >= warnDays) return [];
+  const when = days < 0 ? `expired on ${validTo}` : `expires on ${validTo}, in ${Math.floor(days)} days`;
+  return [`The certificate in ${file} ${when}: renew it; the new one is taken without a restart`];
+}
+
+/** Warns each day of a certificate that expires soon: a server may run for longer than its certificate. */
+export function expiryWatch(config: TlsConfig, log: Logger, everyMs = dayMs): Service {
+  let timer: NodeJS.Timeout | undefined;
+  const look = async () => {
+    try {
+      const text = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
+      const [leaf] = parseChain(text, config);
+      const file = `TABPY_CERTIFICATE_FILE "${config.certificateFile}"`;
+      for (const warning of findExpiry(leaf, file)) log.warning(warning);
+    } catch (error) {
+      log.warning(errorText(error));
+    }
+  };
+  return {
+    name: "certificate watch",
+    start: async () => {
+      timer = setInterval(() => void look(), everyMs);
+    },
+    stop: async () => clearInterval(timer),
+  };
 }
 
 function minimumVersion(setting: string, log: Logger): TlsOptions["minimumVersion"] {

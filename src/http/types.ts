@@ -2,7 +2,7 @@
 
 import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
-import type { Authenticate } from "../auth/basic.ts";
+import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Execute, Model } from "../python/messages.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
@@ -16,12 +16,12 @@ export interface AppEnv {
     callId: string;
     /** Says things about this request. */
     log: Logger;
-    /** Who has logged in. */
-    user: string | undefined;
     /** Whether the log has the line about the caller of this request. */
     isCallerLogged: boolean;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
+    /** Who came in with a password, as the password file writes the name. */
+    user: string | undefined;
   };
 }
 
@@ -61,6 +61,8 @@ export interface AppOptions {
   readonly execute: Execute;
   /** Undefined: no password file, everyone may come in. */
   readonly authenticate: Authenticate | undefined;
+  /** Takes who was refused and why, for those who look after the server. */
+  readonly audit: (message: string) => void;
   /** The body of `GET /info`. */
   readonly info: unknown;
   readonly endpoints: EndpointService;

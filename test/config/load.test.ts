@@ -155,3 +155,13 @@ test("createConfig() puts TabPy's log file into the state folder, and takes the 
   const sections = "[loggers]\nkeys=root\n[handlers]\nkeys=\n[formatters]\nkeys=\n[logger_root]\nhandlers=\n";
   expect(paths(sections)).toEqual([]);
 });
+
+test("createConfig() keeps a passphrase as it is given, and shows it nowhere", () => {
+  const https = "[TabPy]\nTABPY_TRANSFER_PROTOCOL = https\n";
+  const loaded = config(https, { TABPY_KEY_PASSPHRASE: " geheim " });
+  expect(loaded.tls?.keyPassphrase).toBe(" geheim ");
+  expect(JSON.stringify(loaded.effective)).not.toContain("geheim");
+  const row = loaded.effective.find(({ setting }) => setting.name === "TABPY_KEY_PASSPHRASE");
+  expect(row?.value).toBe("(hidden)");
+  expect(config(https).tls?.keyPassphrase).toBeUndefined();
+});

@@ -26,6 +26,9 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** A state folder to begin with a copy of. */
   readonly state?: string;
+  /** How requests are sent: credentials, or the authority that a server with https is trusted by. */
+  readonly init?: BunFetchRequestInit;
+  readonly scheme?: "http" | "https";
 }
 
 /** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for, a function's text as it is then. */
@@ -144,11 +147,15 @@ export class TestServer {
   readonly process: ChildProcess;
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
+  readonly #init: BunFetchRequestInit;
+  readonly #scheme: string;
   #log = "";
   #isChecked = false;
 
   constructor(port: number, options: StartOptions) {
     this.port = port;
+    this.#init = options.init ?? {};
+    this.#scheme = options.scheme ?? "http";
     this.folder = mkdtempSync(join(tmpdir(), "tabpy-e2e-"));
     this.marker = `TABPY_TEST_RUN=${randomUUID()}`;
     if (options.state !== undefined) cpSync(options.state, join(this.folder, "state"), { recursive: true });
@@ -180,7 +187,7 @@ export class TestServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   get log(): string {
@@ -193,7 +200,7 @@ export class TestServer {
   }
 
   async request(path: string, init?: RequestInit): Promise<Answer> {
-    const response = await fetch(this.url + path, init);
+    const response = await fetch(this.url + path, { ...this.#init, ...init });
     const text = await response.text();
     let json: unknown;
     try {

@@ -1,7 +1,7 @@
 // How the executable starts, refuses to start, stops and recovers. What scripts can do to it is faults.test.ts's.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,6 @@ import { settings } from "../../src/config/settings.ts";
 import { findInterpreters, isSupported, nameOf, testPython } from "../python/interpreters.ts";
 import {
   type Answer,
-  binary,
   freePort,
   isRefused,
   processesOf,
@@ -117,17 +116,6 @@ test("tabpy config --json prints an object of every setting", async () => {
   expect(shown.TABPY_PWD_FILE).toEqual({ value: null, origin: "default" });
   expect(shown.TABPY_PORT).toEqual({ value: 9004, origin: "default" });
 });
-
-for (const args of [[], ["add", "-u", "alice", "-f", "passwords"]]) {
-  test(`the link tabpy-user, called ${args.length === 0 ? "alone" : "to add a user"}, says that it is not offered`, async () => {
-    using folder = temporaryFolder();
-    const file = folder.path("tabpy-user");
-    symlinkSync(binary, file);
-    const { code, stdout, stderr } = await run(args, {}, { file });
-    expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^tabpy: tabpy-user is not offered by this version: .*\n$/);
-  });
-}
 
 // --- faults of the configuration
 

@@ -1,5 +1,5 @@
-// Replays the recorded exchanges of the areas that are served so far (README.md, replay.py): each case a test of
-// its own with the Python of TABPY_TEST_PYTHON, and all cases of /evaluate once more with every other CPython here.
+// Replays the recorded exchanges (README.md, replay.py): each case a test of its own with the Python of
+// TABPY_TEST_PYTHON, and all cases of /evaluate once more with every other CPython here.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,21 +16,6 @@ import {
 } from "../python/interpreters.ts";
 import golden from "./golden.json" with { type: "json" };
 
-const areas = [
-  "evaluate",
-  "info",
-  "static",
-  "limits",
-  "cors",
-  "subdirectory",
-  "endpoints",
-  "lifecycle",
-  "query",
-  "state",
-  "status",
-  "upload-destination",
-  "concurrency",
-];
 const replayMs = 10 * 60_000;
 const packages = ["numpy", "pandas", "sklearn", "requests", "cloudpickle"];
 
@@ -40,8 +25,7 @@ interface Case {
   readonly needs?: readonly string[];
 }
 
-const cases: readonly Case[] = golden.cases;
-const wanted = cases.filter(({ area }) => isIn(area, areas));
+const wanted: readonly Case[] = golden.cases;
 
 describe("golden", () => {
   const python = testPython();
@@ -67,7 +51,7 @@ for (const python of otherPythons()) {
       const missing = missingPackages(python);
       const chosen = wanted.filter(
         (one) =>
-          isIn(one.area, ["evaluate"]) &&
+          one.area.startsWith("evaluate/") &&
           lacking(one, missing) === undefined &&
           !isWordedOtherwise(one, python),
       );
@@ -90,10 +74,6 @@ function isWordedOtherwise({ id }: Case, { version: [, minor] }: Interpreter): b
 function otherPythons(): Interpreter[] {
   const own = nameOf(testPython());
   return findInterpreters().filter((one) => isSupported(one) && nameOf(one) !== own);
-}
-
-function isIn(area: string, tops: readonly string[]): boolean {
-  return tops.includes(area.split("/")[0] ?? "");
 }
 
 function missingPackages(python: Interpreter): string[] {

@@ -71,6 +71,7 @@ export async function startApp(options: Partial<AppOptions> = {}): Promise<AppSe
   const app = createApp({
     service,
     authenticate: undefined,
+    audit: (message) => logLines.push(message),
     info: {},
     endpoints: noEndpoints,
     page: () => pageData,

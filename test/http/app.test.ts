@@ -2,13 +2,12 @@
 
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
-import { createAuthenticate } from "../../src/auth/basic.ts";
-import { parsePasswordFile } from "../../src/auth/password-file.ts";
+import { authenticateBy } from "../auth/authenticate-by.ts";
 import { result, sendBytes, service, startApp } from "./app-server.ts";
 
 const user1 =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
-const authenticate = createAuthenticate(parsePasswordFile(`user1 ${user1}`, "users"));
+const { authenticate } = authenticateBy(`user1 ${user1}`);
 const basic = (pair: string) => ({ Authorization: `Basic ${Buffer.from(pair).toString("base64")}` });
 const urls = ["/info", "/evaluate", "/status", "/endpoints", "/endpoints/x", "/query/x", "/", "/nowhere"];
 

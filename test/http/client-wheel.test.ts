@@ -34,7 +34,7 @@ test("the client library stands below the subdirectory", async () => {
 });
 
 test("the client library needs the credentials that everything needs", async () => {
-  await using server = await startApp({ authenticate: async () => false });
+  await using server = await startApp({ authenticate: () => ({ kind: "refused", why: "no credentials" }) });
   for (const path of ["/tabpy_tools", "/tabpy_tools/", `/tabpy_tools/${clientWheelName}`]) {
     expect((await server.send({ path })).status).toBe(401);
   }

@@ -229,7 +229,10 @@ for (const [path, methods, allow] of wrongMethods) {
 
 test("every call needs credentials where there is a password file", async () => {
   const { endpoints, done } = recorded();
-  await using server = await startApp({ endpoints, authenticate: async () => false });
+  await using server = await startApp({
+    endpoints,
+    authenticate: () => ({ kind: "refused", why: "no credentials" }),
+  });
   for (const [method, path] of [
     ["GET", "/endpoints"],
     ["GET", "/endpoints/add"],

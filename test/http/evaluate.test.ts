@@ -120,7 +120,10 @@ test("evaluate that is disabled is answered with 404, after the credential check
     },
   ]);
   expect(open.calls).toEqual([]);
-  await using guarded = await startApp({ isEvaluateEnabled: false, authenticate: async () => false });
+  await using guarded = await startApp({
+    isEvaluateEnabled: false,
+    authenticate: () => ({ kind: "refused", why: "no credentials" }),
+  });
   expect((await guarded.send({ method: "POST", path: "/evaluate", body: "{}" })).status).toBe(401);
 });
 

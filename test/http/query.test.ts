@@ -279,7 +279,10 @@ test("other methods are answered with 405 and what is allowed", async () => {
 });
 
 test("credentials are looked at before the body and the name", async () => {
-  await using server = await startApp({ endpoints: known, authenticate: async () => false });
+  await using server = await startApp({
+    endpoints: known,
+    authenticate: () => ({ kind: "refused", why: "no credentials" }),
+  });
   expect((await server.send({ method: "POST", path: "/query/add", body: "{}" })).status).toBe(401);
   expect(server.calls).toEqual([]);
 });

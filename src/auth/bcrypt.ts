@@ -1,0 +1,73 @@
+// bcrypt beside the event loop: one thread (bcrypt-thread.ts) that starts with the first hash and computes one after
+// the other. A hash takes a tenth of a second of JavaScript, in which no request would be answered.
+
+import { Worker } from "node:worker_threads";
+import { TabPyError } from "../errors.ts";
+import type { BcryptReply, BcryptRequest } from "./bcrypt-thread.ts";
+
+interface Waiting {
+  readonly resolve: (value: string | boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Bcrypt {
+  readonly name = "bcrypt";
+  #thread: Worker | undefined;
+  #lastId = 0;
+  readonly #waiting = new Map<number, Waiting>();
+
+  /** Nothing to do: the thread starts when it is needed. */
+  async start(): Promise<void> {}
+
+  async hash(password: string, cost: number): Promise<string> {
+    return String(await this.#ask({ kind: "hash", password, cost }));
+  }
+
+  async isRight(password: string, hash: string): Promise<boolean> {
+    return (await this.#ask({ kind: "compare", password, hash })) === true;
+  }
+
+  /** Ends the thread; what waits for it fails. */
+  async stop(): Promise<void> {
+    const thread = this.#thread;
+    this.#lose(thread, new TabPyError("unavailable", "The server is stopping"));
+    await thread?.terminate();
+  }
+
+  #ask(request: BcryptRequest): Promise<string | boolean> {
+    this.#thread ??= this.#startThread();
+    const id = ++this.#lastId;
+    const answer = new Promise<string | boolean>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+    });
+    this.#thread.postMessage({ id, ...request });
+    return answer;
+  }
+
+  #startThread(): Worker {
+    const thread = new Worker(threadUrl());
+    thread.on("message", ({ id, value, fault }: BcryptReply) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (fault === undefined) waiting?.resolve(value ?? false);
+      else waiting?.reject(new Error(`bcrypt failed: ${fault}`));
+    });
+    thread.on("error", (error: Error) => this.#lose(thread, error));
+    thread.on("exit", () => this.#lose(thread, new Error("bcrypt's thread ended")));
+    return thread;
+  }
+
+  /** The next hash starts another thread. */
+  #lose(thread: Worker | undefined, error: Error): void {
+    if (this.#thread !== thread) return;
+    this.#thread = undefined;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+/** In the executable every module has its URL, and scripts/build puts the thread at its path below that. */
+function threadUrl(): URL {
+  const isSource = import.meta.url.endsWith("/bcrypt.ts");
+  return new URL(isSource ? "./bcrypt-thread.ts" : "./src/auth/bcrypt-thread.ts", import.meta.url);
+}

@@ -1,0 +1,227 @@
+import { describe, expect, test } from "bun:test";
+import { hashSync } from "bcryptjs";
+import { exemptMs, rememberMs } from "../../src/auth/memory.ts";
+import { authenticateBy } from "./authenticate-by.ts";
+import { hostileHeader } from "./hostile.ts";
+import { passwordHash } from "./password-hash.ts";
+import { createRandom } from "./random.ts";
+
+const alice = `Alice ${passwordHash("alice", "s3cret")}`;
+const bob = `bob ${passwordHash("bob", "a:b:ü")}`;
+const carl = `carl ${hashSync("s3cret", 4)}`;
+const welcome = (user: string) => ({ kind: "welcome", user }) as const;
+const wrong = (user: string) => ({ kind: "refused", why: `wrong password for user "${user}"` }) as const;
+const unknown = { kind: "refused", why: "unknown user" } as const;
+
+describe("createAuthenticate()", () => {
+  test("lets a user in, and computes the hash once", async () => {
+    await using auth = authenticateBy(alice);
+    for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(auth.work).toEqual(["pbkdf2"]);
+  });
+
+  test("lets a user in whose hash is bcrypt's", async () => {
+    await using auth = authenticateBy(`${alice}\n${carl}`);
+    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+    expect(await auth.ask("carl:S3cret")).toEqual(wrong("carl"));
+    expect(auth.work).toEqual(["bcrypt", "bcrypt"]);
+  });
+
+  test("computes one hash for many calls at once with one new credential", async () => {
+    await using auth = authenticateBy(alice);
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => auth.ask("alice:s3cret")));
+    expect(verdicts).toEqual(verdicts.map(() => welcome("Alice")));
+    expect(auth.work).toHaveLength(1);
+  });
+
+  test("doesn't look at the case of names", async () => {
+    await using auth = authenticateBy(alice);
+    for (const name of ["alice", "Alice", "ALICE"])
+      expect(await auth.ask(`${name}:s3cret`)).toEqual(welcome("Alice"));
+  });
+
+  test("takes a password with colons and umlauts", async () => {
+    await using auth = authenticateBy(bob);
+    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+  });
+
+  test("refuses what is not a user's own pair, also after that user came in", async () => {
+    await using auth = authenticateBy(`${alice}\n${bob}`);
+    await auth.ask("alice:s3cret");
+    for (const pair of ["alice:S3cret", "alice:", "alice:s3cret "])
+      expect({ pair, verdict: await auth.ask(pair) }).toEqual({ pair, verdict: wrong("Alice") });
+    expect(await auth.ask("bob:s3cret")).toEqual(wrong("bob"));
+    for (const pair of ["carol:s3cret", ":", ":s3cret", "alices3cret:"])
+      expect({ pair, verdict: await auth.ask(pair) }).toEqual({ pair, verdict: unknown });
+  });
+
+  test("says of no header and of one that can't be read what it is, and computes nothing", async () => {
+    await using auth = authenticateBy(alice);
+    expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
+    const unreadable = { kind: "refused", why: "credentials that can't be read" };
+    for (const header of ["", "Bearer abc", "Basic ***", `Basic ${"A".repeat(5000)}`])
+      expect(await auth.authenticate(header, () => "")).toEqual(unreadable as never);
+    expect(auth.work).toEqual([]);
+  });
+
+  test("refuses everyone when the file has no users, and works for it", async () => {
+    await using auth = authenticateBy("# nobody\n");
+    expect(await auth.ask("alice:s3cret")).toEqual(unknown);
+    expect(auth.work).toEqual(["pbkdf2"]);
+  });
+
+  test("does the same work for a name that isn't there as for some user, every time", async () => {
+    await using auth = authenticateBy(`${alice}\n${carl}`, { failuresPerAddress: 0, failuresPerUser: 0 });
+    const seen = new Set<unknown>();
+    for (let at = 0; at < 40; at++) {
+      await auth.ask(`nobody${at}:x`);
+      await auth.ask(`nobody${at}:y`);
+      const [first, second] = auth.work.splice(0);
+      expect(second).toBe(first as never);
+      seen.add(first);
+    }
+    expect([...seen].sort()).toEqual(["bcrypt", "pbkdf2"]);
+  });
+
+  test("doesn't let a name in that isn't there with the password of the user it is compared with", async () => {
+    await using auth = authenticateBy(carl);
+    expect(await auth.ask("nobody:s3cret")).toEqual(unknown);
+    expect(auth.work).toEqual(["bcrypt"]);
+  });
+
+  test("looks at a credential again after its time, right or wrong", async () => {
+    await using auth = authenticateBy(alice);
+    for (const [pair, verdict] of [
+      ["alice:s3cret", welcome("Alice")],
+      ["alice:x", wrong("Alice")],
+    ] as const) {
+      auth.work.length = 0;
+      expect(await auth.ask(pair)).toEqual(verdict);
+      auth.pass(rememberMs - 1);
+      expect(await auth.ask(pair)).toEqual(verdict);
+      expect(auth.work).toHaveLength(1);
+      auth.pass(1);
+      expect(await auth.ask(pair)).toEqual(verdict);
+      expect(auth.work).toHaveLength(2);
+    }
+  });
+
+  test("forgets everything when the file changes", async () => {
+    await using auth = authenticateBy(`${alice}\n${bob}`);
+    await auth.ask("alice:s3cret");
+    await auth.ask("bob:a:b:ü");
+    await auth.ask("carl:s3cret");
+    auth.use(`alice ${passwordHash("alice", "new")}\n${carl}`);
+    expect(await auth.ask("alice:s3cret")).toEqual(wrong("alice"));
+    expect(await auth.ask("alice:new")).toEqual(welcome("alice"));
+    expect(await auth.ask("bob:a:b:ü")).toEqual(unknown);
+    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+  });
+
+  test("looks at no further password of a user after too many wrong ones, for a while", async () => {
+    await using auth = authenticateBy(`${alice}\n${bob}`, { failuresPerUser: 3 });
+    for (const turn of [1, 2, 3])
+      expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
+    const throttled = { kind: "throttled", why: "too many failures of this user", waitMs: 20_000 } as const;
+    expect(await auth.ask("alice:4", "192.0.2.4")).toEqual(throttled);
+    expect(await auth.ask("ALICE:s3cret", "192.0.2.5")).toEqual(throttled);
+    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+    expect(auth.work).toHaveLength(4);
+    auth.pass(20_000);
+    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+  });
+
+  test("throttles a name that isn't there as one that is", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1 });
+    const all = async (name: string) => [await auth.ask(`${name}:1`), await auth.ask(`${name}:2`)];
+    const kinds = async (name: string) => (await all(name)).map(({ kind }) => kind);
+    expect(await kinds("alice")).toEqual(["refused", "throttled"]);
+    expect(await kinds("nobody")).toEqual(["refused", "throttled"]);
+  });
+
+  test("looks at nothing more from an address after too many failures, whatever the names", async () => {
+    await using auth = authenticateBy(alice, { failuresPerAddress: 3 });
+    for (const turn of [1, 2, 3]) expect(await auth.ask(`user${turn}:x`)).toEqual(unknown);
+    expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled", waitMs: 20_000 });
+    expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(welcome("Alice"));
+  });
+
+  test("lets no more guesses through at once than one after the other", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 5 });
+    const verdicts = await Promise.all(Array.from({ length: 40 }, (_, at) => auth.ask(`alice:${at}`)));
+    expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(5);
+    expect(auth.work).toHaveLength(5);
+  });
+
+  test("counts a wrong password that is sent again and again once", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 2 });
+    for (let turn = 0; turn < 10; turn++) expect(await auth.ask("alice:old")).toEqual(wrong("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(auth.work).toHaveLength(2);
+  });
+
+  test("counts no right password", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+      auth.pass(rememberMs);
+    }
+  });
+
+  test("never throttles a credential that was right, also when it must be looked at again", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
+    await auth.ask("alice:s3cret");
+    await auth.ask("alice:guess");
+    expect(await auth.ask("alice:other")).toMatchObject({ kind: "throttled" });
+    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    auth.use(alice);
+    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(auth.work).toHaveLength(3);
+  });
+
+  test("counts no credential that was right before, or has become right since", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
+    for (const password of ["s3cret", "second", "third", "fourth"]) {
+      if (password !== "s3cret") {
+        auth.use(`Alice ${passwordHash("alice", password)}`);
+        expect(await auth.ask("alice:s3cret")).toEqual(wrong("Alice"));
+      }
+      expect(await auth.ask(`alice:${password}`)).toEqual(welcome("Alice"));
+    }
+    expect(await auth.ask("alice:fifth")).toEqual(wrong("Alice"));
+    auth.use(`Alice ${passwordHash("alice", "fifth")}`);
+    auth.pass(60_000);
+    expect(await auth.ask("alice:fifth")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
+  });
+
+  test("exempts no credential that has not been right for a day", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1 });
+    await auth.ask("alice:s3cret");
+    auth.pass(exemptMs);
+    expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
+    expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled" });
+  });
+
+  test("lets a bounded number of hashes wait, and says to the others to come again", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 0, failuresPerAddress: 0 });
+    const verdicts = await Promise.all(Array.from({ length: 300 }, (_, at) => auth.ask(`alice:${at}`)));
+    expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(102);
+    expect(verdicts.at(-1)).toMatchObject({ kind: "throttled", waitMs: 1000 });
+    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+  });
+
+  test("lets none of 10,000 hostile headers in, and breaks at none", async () => {
+    await using auth = authenticateBy(`${alice}\n${bob}\n${carl}`, { failuresPerUser: 500 });
+    const random = createRandom(4);
+    const kinds = new Map<string, number>();
+    for (let at = 0; at < 10_000; at++) {
+      const header = hostileHeader(random, ["alice", "bob", "carl"]);
+      const { kind } = await auth.authenticate(header, () => `192.0.2.${at % 100}`);
+      if (kind === "welcome") throw new Error(`came in with ${JSON.stringify(header)}`);
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    }
+    expect([...kinds.keys()]).toEqual(["refused"]);
+    expect(auth.work.length).toBeGreaterThan(100); // so many could be read
+  }, 60_000);
+});

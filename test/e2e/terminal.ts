@@ -1,0 +1,25 @@
+// A command of the binary at a terminal, with a person before it (terminal.py).
+
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cleanEnvironment } from "./harness.ts";
+
+const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+
+export type Step = { readonly wait: string } & ({ readonly send: string } | { readonly hangup: true });
+
+/** Play `steps` before `command`; its exit code, negative for a signal, and all that the terminal showed. */
+export async function atTerminal(
+  command: readonly string[],
+  steps: readonly Step[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; output: string }> {
+  const child = Bun.spawn([python, join(import.meta.dir, "terminal.py"), JSON.stringify(steps), ...command], {
+    env: { ...cleanEnvironment(env), TERM: "dumb" },
+    cwd: tmpdir(),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  return JSON.parse(await child.stdout.text());
+}

@@ -1,0 +1,328 @@
+// tabpy-user and `tabpy user`: what they print, what they do to the file, and where passwords come from.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { passwordHash } from "../auth/password-hash.ts";
+import { binary, run } from "./harness.ts";
+import { atTerminal } from "./terminal.ts";
+
+const testMs = 40_000;
+const python = process.env.TABPY_TEST_PYTHON ?? "python3";
+const hasBcrypt = Bun.spawnSync([python, "-c", "import bcrypt"]).exitCode === 0;
+
+/** A folder with the link tabpy-user in it. */
+function userFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "tabpy-user-"));
+  const link = join(folder, "tabpy-user");
+  symlinkSync(binary, link);
+  const file = join(folder, "passwords");
+  return {
+    file,
+    link,
+    path: (name: string) => join(folder, name),
+    read: () => readFileSync(file, "utf8"),
+    user: (...args: string[]) => run(args, {}, { file: link }),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Run tabpy-user with standard input. */
+async function withInput(link: string, args: readonly string[], input: string) {
+  const child = Bun.spawn([link, ...args], { stdin: Buffer.from(input), stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, stdout, stderr };
+}
+
+describe("tabpy-user add", () => {
+  test("prints TabPy's words, with the password that was given", async () => {
+    using folder = userFolder();
+    const { file } = folder;
+    const first = await folder.user("add", "-u", "Alice", "-p", "P@ss:w0rd €", "-f", file);
+    expect(first).toEqual({
+      code: 0,
+      stdout: `Parsing passwords file ${file}...
+Passwords file ${file} not found
+Adding username "Alice"
+Adding username "Alice" with password "P@ss:w0rd €"...
+Added username "Alice" with password "P@ss:w0rd €"
+`,
+      stderr: "",
+    });
+    const second = await folder.user("add", "--username=bob", "--password", "-x -y", "--pwdfile", file);
+    expect(second.stdout).toBe(`Parsing passwords file ${file}...
+Found username Alice
+Authentication is enabled
+Adding username "bob"
+Adding username "bob" with password "-x -y"...
+Added username "bob" with password "-x -y"
+`);
+    expect(folder.read()).toBe(
+      `Alice ${passwordHash("alice", "P@ss:w0rd €")}\nbob ${passwordHash("bob", "-x -y")}\n`,
+    );
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test("shows a generated password once", async () => {
+    using folder = userFolder();
+    const { code, stdout } = await folder.user("add", "-u", "alice", "-f", folder.file);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    const [, password = ""] = /^Generated password: "(.{16})"$/.exec(lines[2] ?? "") ?? [];
+    expect(lines.toSpliced(2, 1)).toEqual([
+      `Parsing passwords file ${folder.file}...`,
+      `Passwords file ${folder.file} not found`,
+      'Adding username "alice"',
+      'Adding username "alice" with password "..."...',
+      'Added username "alice" with password "..."',
+    ]);
+    expect(stdout.split(password)).toHaveLength(2);
+    expect(folder.read()).toBe(`alice ${passwordHash("alice", password)}\n`);
+  });
+
+  test("takes a password from standard input and doesn't show it", async () => {
+    using folder = userFolder();
+    const args = ["add", "-u", "alice", "--password-stdin", "-f", folder.file];
+    const { code, stdout, stderr } = await withInput(folder.link, args, "gehe:im \n");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toEndWith('Added username "alice" with password "..."\n');
+    expect(stdout).not.toContain("gehe");
+    expect(folder.read()).toBe(`alice ${passwordHash("alice", "gehe:im ")}\n`);
+  });
+
+  test(
+    "asks at a terminal twice, and shows nothing of what is typed",
+    async () => {
+      using folder = userFolder();
+      const command = [folder.link, "add", "-u", "alice", "--prompt", "-f", folder.file];
+      const { code, output } = await atTerminal(command, [
+        { wait: "New password: ", send: "gehx\x7feim€\r" },
+        { wait: "The same again: ", send: "geheim€\r" },
+      ]);
+      expect(output).toContain('Added username "alice" with password "..."');
+      expect(output).not.toContain("geh");
+      expect(code).toBe(0);
+      expect(folder.read()).toBe(`alice ${passwordHash("alice", "geheim€")}\n`);
+    },
+    testMs,
+  );
+
+  test(
+    "changes nothing when two passwords differ, or the question is broken off",
+    async () => {
+      using folder = userFolder();
+      const command = [folder.link, "add", "-u", "alice", "--prompt", "-f", folder.file];
+      const differ = await atTerminal(command, [
+        { wait: "New password: ", send: "one\rtwo\r" }, // typed ahead
+      ]);
+      expect(differ.code).toBe(1);
+      expect(differ.output).toContain("Cannot use the password: expected the same one twice, got two");
+      const broken = await atTerminal(command, [{ wait: "New password: ", send: "on\x03" }]);
+      expect(broken.code).toBe(1);
+      expect(broken.output).toContain("Nothing was changed: no password was given");
+      expect(existsSync(folder.file)).toBe(false);
+    },
+    testMs,
+  );
+
+  test("refuses a name that is there, in any case", async () => {
+    using folder = userFolder();
+    await folder.user("add", "-u", "alice", "-p", "x", "-f", folder.file);
+    const before = folder.read();
+    const { code, stderr } = await folder.user("add", "-u", "ALICE", "-p", "y", "-f", folder.file);
+    expect([code, stderr]).toEqual([
+      1,
+      `tabpy-user: Cannot add username "ALICE": expected a name that "${folder.file}" doesn't have; update changes its password\n`,
+    ]);
+    expect(folder.read()).toBe(before);
+  });
+
+  for (const name of ["a:b", "a b", "zoë", "#a"]) {
+    test(`refuses the name "${name}" with the reason`, async () => {
+      using folder = userFolder();
+      const { code, stderr } = await folder.user("add", "-u", name, "-p", "x", "-f", folder.file);
+      expect(code).toBe(1);
+      expect(stderr).toStartWith(`tabpy-user: Cannot use username "${name}": expected `);
+      expect(existsSync(folder.file)).toBe(false);
+    });
+  }
+
+  test("leaves a file with a faulty line as it is, and names the line", async () => {
+    using folder = userFolder();
+    const text = `alice ${passwordHash("alice", "x")}\n\nbob\n`;
+    writeFileSync(folder.file, text);
+    const { code, stderr } = await folder.user("add", "-u", "carl", "-p", "y", "-f", folder.file);
+    expect([code, stderr]).toEqual([
+      1,
+      `tabpy-user: Cannot read "${folder.file}" line 3: expected "name hash", got a name alone\n`,
+    ]);
+    expect(folder.read()).toBe(text);
+  });
+
+  test.skipIf(!hasBcrypt)("makes a hash that Python's bcrypt knows", async () => {
+    using folder = userFolder();
+    await folder.user("add", "-u", "alice", "-p", "pa:ss wörd", "--scheme", "bcrypt", "-f", folder.file);
+    const program =
+      "import bcrypt, sys; print(bcrypt.checkpw(sys.argv[2].encode(), open(sys.argv[1]).read().split()[1].encode()))";
+    const ran = Bun.spawnSync([python, "-c", program, folder.file, "pa:ss wörd"]);
+    expect(ran.stdout.toString()).toBe("True\n");
+  });
+
+  test(
+    "loses no user of many writers at once",
+    async () => {
+      using folder = userFolder();
+      writeFileSync(folder.file, `# kept\nold ${passwordHash("old", "x")}\n`, { mode: 0o600 });
+      const names = Array.from({ length: 12 }, (_, at) => `user${at}`);
+      const outcomes = await Promise.all(
+        names.map((name) => folder.user("add", "-u", name, "-p", name, "-f", folder.file)),
+      );
+      expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, ""]));
+      expect(folder.read()).toStartWith("# kept\nold ");
+      const { stdout } = await folder.user("list", "-f", folder.file);
+      expect(stdout.trimEnd().split("\n").sort()).toEqual([...names, "old"].sort());
+    },
+    testMs,
+  );
+});
+
+describe("tabpy-user update", () => {
+  test("prints TabPy's words, and leaves all other lines", async () => {
+    using folder = userFolder();
+    const { file } = folder;
+    const other = `# all\r\nbob ${passwordHash("bob", "x")}\r\n\r\n`;
+    writeFileSync(file, `${other}Alice\t${passwordHash("alice", "old")}\r\n# end`, { mode: 0o600 });
+    const { code, stdout, stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", file);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(`Parsing passwords file ${file}...
+Found username bob
+Found username Alice
+Authentication is enabled
+Updating username "alice"
+Updating username "alice" password  to "new"
+`);
+    expect(folder.read()).toBe(`${other}Alice ${passwordHash("alice", "new")}\r\n# end`);
+  });
+
+  test("keeps the scheme of the user's hash, unless it is told another", async () => {
+    using folder = userFolder();
+    await folder.user("add", "-u", "alice", "-p", "x", "--scheme", "bcrypt", "-f", folder.file);
+    await folder.user("update", "-u", "alice", "-p", "y", "-f", folder.file);
+    expect(folder.read()).toStartWith("alice $2b$");
+    await folder.user("update", "-u", "alice", "-p", "y", "--scheme", "pbkdf2", "-f", folder.file);
+    expect(folder.read()).toBe(`alice ${passwordHash("alice", "y")}\n`);
+  });
+
+  test("refuses a name that isn't there, and a file that isn't", async () => {
+    using folder = userFolder();
+    const absent = await folder.user("update", "-u", "alice", "-p", "x", "-f", folder.file);
+    expect(absent.code).toBe(1);
+    expect(absent.stdout).toContain(`Passwords file ${folder.file} not found\n`);
+    expect(absent.stderr).toStartWith('tabpy-user: Cannot update username "alice": expected ');
+    expect(existsSync(folder.file)).toBe(false);
+  });
+
+  test("says that others can't read the file any more", async () => {
+    using folder = userFolder();
+    writeFileSync(folder.file, `alice ${passwordHash("alice", "old")}\n`, { mode: 0o644 });
+    const { stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", folder.file);
+    expect(stderr).toBe(
+      `Note: "${folder.file}" had mode 644 and has 600 now: its owner alone can read it, so the server must run as that user\n`,
+    );
+  });
+});
+
+test("tabpy-user delete takes the user's line away, and refuses a name that isn't there", async () => {
+  using folder = userFolder();
+  writeFileSync(folder.file, `# a\nalice ${passwordHash("alice", "x")}\nbob ${passwordHash("bob", "x")}\n`, {
+    mode: 0o600,
+  });
+  const { code, stdout } = await folder.user("delete", "-u", "Alice", "-f", folder.file);
+  expect([code, stdout.split("\n").slice(-3)]).toEqual([
+    0,
+    ['Deleting username "Alice"', 'Deleted username "Alice"', ""],
+  ]);
+  expect(folder.read()).toBe(`# a\nbob ${passwordHash("bob", "x")}\n`);
+  const again = await folder.user("delete", "-u", "alice", "-f", folder.file);
+  expect(again.code).toBe(1);
+  expect(again.stderr).toBe(
+    `tabpy-user: Cannot delete username "alice": expected a name that "${folder.file}" has\n`,
+  );
+});
+
+test("tabpy-user verify knows a password from another, of both schemes", async () => {
+  using folder = userFolder();
+  await folder.user("add", "-u", "alice", "-p", "x:y", "-f", folder.file);
+  await folder.user("add", "-u", "bob", "-p", "x:y", "--scheme", "bcrypt", "-f", folder.file);
+  for (const name of ["alice", "bob"]) {
+    const right = await folder.user("verify", "-u", name, "-p", "x:y", "-f", folder.file);
+    expect(right).toEqual({ code: 0, stdout: `The password is that of username "${name}"\n`, stderr: "" });
+    const args = ["verify", "-u", name, "--password-stdin", "-f", folder.file];
+    expect((await withInput(folder.link, args, "x:y\n")).code).toBe(0);
+    const wrong = await withInput(folder.link, args, "x:z");
+    expect([wrong.code, wrong.stdout]).toEqual([1, `The password is not that of username "${name}"\n`]);
+  }
+  const nobody = await folder.user("verify", "-u", "carl", "-p", "x:y", "-f", folder.file);
+  expect([nobody.code, nobody.stdout]).toEqual([1, 'There is no username "carl"\n']);
+});
+
+test(
+  "tabpy-user verify asks at a terminal",
+  async () => {
+    using folder = userFolder();
+    await folder.user("add", "-u", "alice", "-p", "x:y", "-f", folder.file);
+    const { code, output } = await atTerminal(
+      [folder.link, "verify", "-u", "alice", "-f", folder.file],
+      [{ wait: "Password: ", send: "x:y\r" }],
+    );
+    expect([code, output]).toEqual([0, expect.stringContaining("The password is that of")]);
+    expect(output).not.toContain("x:y");
+  },
+  testMs,
+);
+
+test("tabpy user is tabpy-user", async () => {
+  using folder = userFolder();
+  await run(["user", "add", "-u", "alice", "-p", "x", "-f", folder.file]);
+  expect((await run(["user", "list", "-f", folder.file])).stdout).toBe("alice\n");
+  expect((await folder.user("list", "-f", folder.file)).stdout).toBe("alice\n");
+});
+
+const badUsage: [args: string[], message: string][] = [
+  [[], "Cannot do nothing: expected add, update, delete, list, verify"],
+  [["remove"], 'Cannot understand "remove": expected options, or add or update'],
+  [["add"], "Missing required argument: --username"],
+  [["add", "-u", "a"], "Missing required argument: --pwdfile"],
+  [["add", "-u", "a", "-f", "f", "-p", ""], 'Option "-p" has no value'],
+  [["add", "-u", "a", "-f", "f", "-p", "x", "--prompt"], "Cannot take two passwords"],
+  [["add", "-u", "a", "-f", "f", "--scheme", "md5"], "Invalid value for argument: --scheme (md5)."],
+  [["add", "-u", "a", "-f", "f", "--prompt"], "Cannot ask for the password: standard input is no terminal"],
+  [["list", "-u", "a"], 'Unknown option "-u"'],
+];
+for (const [args, message] of badUsage) {
+  test(`tabpy-user ${args.join(" ")} is bad usage: exit code 2`, async () => {
+    using folder = userFolder();
+    const { code, stdout, stderr } = await folder.user(...args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toStartWith(`tabpy-user: ${message}`);
+    expect(stderr).toEndWith('\nTry "tabpy-user --help"\n');
+  });
+}
+
+test("--help of tabpy-user names every command, and each its options and an example", async () => {
+  using folder = userFolder();
+  const { stdout } = await folder.user("--help");
+  for (const name of ["add", "update", "delete", "list", "verify"]) expect(stdout).toContain(name);
+  const add = (await folder.user("add", "--help")).stdout;
+  for (const option of [
+    "-u, --username",
+    "-p, --password",
+    "-f, --pwdfile",
+    "--password-stdin",
+    "--prompt",
+    "--scheme",
+  ])
+    expect(add).toContain(option);
+  expect(add).toContain("EXAMPLE\n\n  tabpy-user add ");
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Reloader } from "../src/reload.ts";
+import { until } from "./e2e/harness.ts";
+
+function temporaryFolder(): { path: (name: string) => string } & Disposable {
+  const folder = mkdtempSync(join(tmpdir(), "tabpy-reload-"));
+  return {
+    path: (name) => join(folder, name),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A reloader of one part with the files `names`; `reloads` counts, `fault` makes it fail. */
+async function startReloader(folder: { path: (name: string) => string }, ...names: string[]) {
+  const state = { reloads: 0, fault: "" };
+  const reports: string[] = [];
+  const part = {
+    what: "thing",
+    files: names.map(folder.path),
+    reload: async () => {
+      state.reloads++;
+      if (state.fault !== "") throw new Error(state.fault);
+    },
+  };
+  const reloader = new Reloader([part], (message) => reports.push(message));
+  await reloader.start();
+  return { state, reports, reloader, [Symbol.asyncDispose]: () => reloader.stop() };
+}
+
+describe("Reloader", () => {
+  const changes: Record<string, (path: string) => void> = {
+    "is written": (path) => writeFileSync(path, "other"),
+    "is replaced by one of the same size": (path) => {
+      writeFileSync(`${path}.new`, "new");
+      renameSync(`${path}.new`, path);
+    },
+    "is taken away": (path) => rmSync(path),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    test(`reloads when a file ${what}, once`, async () => {
+      using folder = temporaryFolder();
+      writeFileSync(folder.path("a"), "old");
+      writeFileSync(folder.path("b"), "old");
+      await using one = await startReloader(folder, "a", "b");
+      change(folder.path("b"));
+      await until("a reload", () => one.state.reloads > 0);
+      await one.reloader.reload();
+      expect(one.state.reloads).toBe(2);
+    });
+  }
+
+  test("reloads when it is told to, changed or not", async () => {
+    using folder = temporaryFolder();
+    await using one = await startReloader(folder, "absent");
+    await one.reloader.reload();
+    await one.reloader.reload();
+    expect(one.state.reloads).toBe(2);
+  });
+
+  test("reports a reload that fails, and tries again when the file has changed again", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.path("a"), "old");
+    await using one = await startReloader(folder, "a");
+    one.state.fault = "line 3 is wrong";
+    writeFileSync(folder.path("a"), "wrong");
+    await until("a report", () => one.reports.length > 0);
+    expect(one.reports).toEqual([
+      "Cannot read the thing again, so the earlier one stays in use: line 3 is wrong",
+    ]);
+    one.state.fault = "";
+    writeFileSync(folder.path("a"), "right again");
+    await until("a reload", () => one.state.reloads === 2);
+    expect(one.reports).toHaveLength(1);
+  });
+
+  test("reloads in the end also when the file never rests", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.path("a"), "");
+    await using one = await startReloader(folder, "a");
+    let length = 0;
+    const writer = setInterval(() => writeFileSync(folder.path("a"), "x".repeat(++length)), 20);
+    try {
+      await until("a reload", () => one.state.reloads > 0);
+    } finally {
+      clearInterval(writer);
+    }
+  });
+
+  test("stops twice, and before it was started", async () => {
+    const reloader = new Reloader([], () => {});
+    await reloader.stop();
+    await reloader.start();
+    await reloader.stop();
+  });
+});
