@@ -60,6 +60,30 @@ test("refresh() loads nothing again whose archive is the same", async () => {
   expect(other.loads).toHaveLength(loads);
 });
 
+test("what another process removes while it is loaded here is forgotten", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  const release = other.hold("bad");
+  await one.add("g", "bad");
+  await other.registry.refresh();
+  await other.loading("bad");
+  await one.registry.remove("g");
+  await other.registry.refresh();
+  release();
+  await other.registry.settled(5000);
+  expect(other.logLines.filter((line) => line.includes("Cannot load"))).toEqual([]);
+});
+
+test("refresh() takes up a version whose archive is as absent as that of the one before", async () => {
+  await using one = openRegistry();
+  const path = join(one.folder, "state.ini");
+  for (const version of [1, 2]) {
+    writeFileSync(path, versions(`f = {"version": ${version}, "type": "model"}`));
+    await takeUp(one);
+    expect(one.status("f")).toMatchObject({ version, status: "LoadFailed" });
+  }
+});
+
 test("a started registry looks for changes by itself", async () => {
   await using both = await openTwo();
   const { one, other } = both;
