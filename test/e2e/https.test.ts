@@ -138,6 +138,26 @@ except requests.exceptions.ConnectionError as error:
 );
 
 test(
+  "the deploy client trusts a private authority when it is told to",
+  async () => {
+    await using one = await startSecure();
+    const program = `
+import sys
+sys.path.insert(0, sys.argv[3])
+from tabpy.tabpy_tools.client import Client
+client = Client("https://localhost:" + sys.argv[1] + "/", verify=sys.argv[2])
+client.set_credentials("alice", "s3cret")
+client.deploy("add", lambda x, y: x + y)
+print(client.query("add", 3, 4)["response"])`;
+    const programs = new URL("../../src/python/programs", import.meta.url).pathname;
+    const { port } = one.server;
+    const ran = await printed(python, "-c", program, String(port), one.authority.caFile, programs);
+    expect(ran).toEqual({ code: 0, stdout: "7\n", stderr: "" });
+  },
+  testMs,
+);
+
+test(
   "openssl is refused with TLS 1.1 and taken with 1.3",
   async () => {
     await using one = await startSecure();
