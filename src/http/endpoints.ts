@@ -87,6 +87,14 @@ export function uploadArchive({ endpoints }: AppOptions): Handler {
   return async (c) => {
     const { staging } = endpoints;
     const { incoming } = c.env;
+    const encoding = incoming.headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
+    if (encoding !== "identity") {
+      // It would be stored packed, and fail to load.
+      throw new TabPyError(
+        "bad-request",
+        `Cannot take an archive with Content-Encoding "${encoding}": expected none`,
+      );
+    }
     staging.checkSize(Number(incoming.headers["content-length"] ?? 0));
     const path = await staging.receive(c.req.param("name") ?? "", c.req.param("version") ?? "", incoming);
     return jsonAnswer({ path }, 201);

@@ -249,6 +249,11 @@ test(
     const streamed = await upload(server, "f", chunks).catch((error: Error) => error);
     if (!(streamed instanceof Error)) expect(streamed.status).toBe(413);
     await until("the upload to be gone", () => filesIn(staging(server)).length === 0);
+    const path = "/configurations/endpoint_upload_destination/endpoints/f/1/pickle_archive";
+    const packed = { method: "PUT", headers: { "Content-Encoding": "gzip" }, body: Bun.gzipSync("x") };
+    expect((await server.request(path, packed)).json.message).toContain(
+      'Content-Encoding "gzip": expected none',
+    );
     expect((await upload(server, "f", Buffer.alloc(1024 * 1024))).status).toBe(201);
     expect(filesIn(staging(server))).toEqual(["endpoints/f/1/pickle_archive"]);
   },
@@ -266,7 +271,7 @@ test(
     }
     const path = "/configurations/endpoint_upload_destination/endpoints/x/..%2f..%2fy/pickle_archive";
     expect((await server.request(path, { method: "PUT", body: "x" })).status).toBe(400);
-    expect(filesIn(server.path("state"))).toEqual([]);
+    expect(filesIn(server.path("state"))).toEqual(["tabpy_log.log"]);
   },
   testMs,
 );
