@@ -4,7 +4,6 @@
 
 import { constants, fstatSync, openSync, type Stats } from "node:fs";
 import { isatty } from "node:tty";
-import { errorText } from "../errors.ts";
 import type { Target } from "./line-queue.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -13,15 +12,8 @@ export function createDescriptorTarget(fd: number, name: string): Target {
   const writable = withoutBlocking(fd);
   return {
     name,
-    write: async (lines) => {
-      try {
-        await writeAll(writable, Buffer.from(`${lines.join("\n")}\n`));
-        return undefined;
-      } catch (error) {
-        return { lines: lines.length, reason: errorText(error) };
-      }
-    },
-    reopen: async () => {},
+    write: async ({ bytes }, from) => ({ ...(await writeAll(writable, bytes.subarray(from))), lost: 0 }),
+    reopen: async () => false,
     close: async () => {},
   };
 }

@@ -1,11 +1,11 @@
-// Files as targets: opened, written in batches, opened anew on request or when the file at the path is another one
+// Files as targets: opened, written, opened anew on request or when the file at the path is another one
 // (WatchedFileHandler). What rotates them is size-rotation.ts's and time-rotation.ts's affair.
 
 import { close, closeSync, constants, fstat, open, openSync, stat } from "node:fs";
 import { promisify } from "node:util";
 import { errorText } from "../errors.ts";
 import type { FileSpec } from "./handler-specs.ts";
-import type { Loss, Target } from "./line-queue.ts";
+import type { Target, Written } from "./line-queue.ts";
 import { writeAll } from "./write-all.ts";
 
 const openFile = promisify(open);
@@ -13,7 +13,7 @@ const closeFile = promisify(close);
 const statFile = promisify(stat);
 const statOpen = promisify(fstat);
 
-const lineFeed = 10;
+const lineFeed = 0x0a;
 // A pipe with a name must not hold up a thread until somebody reads it. Windows has no such flag.
 const always = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
 const flagsOf = { a: always, w: always | constants.O_TRUNC, x: always | constants.O_EXCL } as const;
@@ -21,29 +21,33 @@ const flagsOf = { a: always, w: always | constants.O_TRUNC, x: always | constant
 /** A file that is open, or will be with the next write. Its methods are called one at a time. */
 export class LogFile {
   readonly path: string;
-  readonly #spec: FileSpec;
+  /** Undefined for UTF-8. */
+  readonly encode: ((line: string) => Buffer) | undefined;
+  readonly #isDelayed: boolean;
   #fd: number | undefined;
   #flags: number;
-  /** Bytes in the file, as far as this program knows. */
   #size = 0;
   #isRegular = true;
-  /** A write that failed left half a line. */
+  /** The last write ended inside of a line. */
   #isTorn = false;
 
   constructor(spec: FileSpec) {
+    const { encoding } = spec;
     this.path = spec.path;
-    this.#spec = spec;
+    this.encode =
+      encoding === "utf8" ? undefined : (line) => Buffer.from(`${escapeOthers(line, encoding)}\n`, "latin1");
+    this.#isDelayed = spec.isDelayed;
     this.#flags = flagsOf[spec.mode];
   }
 
   /** Make sure at start that it can be written. Throws the system's error; the next write tries again. */
   openNow(): void {
-    if (this.#spec.isDelayed) return;
+    if (this.#isDelayed) return;
     closeSync(openSync(this.path, this.#flags));
     this.#flags = flagsOf.a;
   }
 
-  /** Bytes in the open file. */
+  /** Bytes in the open file, as far as this program knows. */
   get size(): number {
     return this.#size;
   }
@@ -61,7 +65,6 @@ export class LogFile {
     const stats = await statOpen(fd);
     this.#size = stats.size;
     this.#isRegular = stats.isFile();
-    this.#isTorn &&= stats.size > 0;
   }
 
   /** A failure to close is no reason to lose lines: the next write opens the file again. */
@@ -71,11 +74,17 @@ export class LogFile {
     if (fd !== undefined) await closeFile(fd).catch(() => {});
   }
 
-  /** Close the file and open what has its path now, which is made when it isn't there. */
-  async reopen(): Promise<void> {
-    if (this.#fd === undefined) return;
+  /**
+   * Close the file and open what has its path now, which is made when it isn't there. Whether half a line that was
+   * written stands in another file than the rest would.
+   */
+  async reopen(): Promise<boolean> {
+    const isOpen = this.#fd !== undefined;
     await this.close();
-    await this.open().catch(() => {}); // the next write tries again, and says why it fails
+    if (isOpen) await this.open().catch(() => {}); // the next write tries again, and says why it fails
+    const isLeft = this.#isTorn && this.#size === 0;
+    this.#isTorn &&= !isLeft;
+    return isLeft;
   }
 
   /** Whether the file at the path is still the one that is open. */
@@ -88,58 +97,17 @@ export class LogFile {
     return there !== undefined && there.dev === opened.dev && there.ino === opened.ino;
   }
 
-  /** Whether lines certainly don't take the file to `bytes`: costs less than to count them one by one. */
-  isBelow(bytes: number, lines: readonly string[]): boolean {
-    // No character takes more than three bytes in UTF-8, an escaped one no more than ten.
-    const factor = this.#spec.encoding === "utf8" ? 3 : 10;
-    let chars = 0;
-    for (const line of lines) chars += line.length + 1;
-    return this.#size + chars * factor < bytes;
-  }
-
-  /** Bytes that a line takes in the file, with its end. */
-  sizeOf(line: string): number {
-    return this.#spec.encoding === "utf8" ? Buffer.byteLength(line) + 1 : this.#bytesOf([line]).length;
-  }
-
-  /** Write lines at the end of the file; those that could not be written, if any. */
-  async append(lines: readonly string[]): Promise<Loss | undefined> {
-    if (lines.length === 0) return undefined;
-    let written = 0;
-    let bytes = Buffer.alloc(0);
-    const onWritten = (count: number) => {
-      this.#size += count;
-      written += count;
-    };
+  /** Write at the end of the file. */
+  async append(bytes: Buffer): Promise<Written> {
     try {
       await this.open();
-      bytes = this.#bytesOf(lines);
-      const start = this.#isTorn ? Buffer.from("\n") : Buffer.alloc(0);
-      await writeAll(this.#fd ?? -1, start, (count) => {
-        this.#size += count;
-        this.#isTorn = false;
-      });
-      await writeAll(this.#fd ?? -1, bytes, onWritten);
-      return undefined;
     } catch (error) {
-      if (written > 0) this.#isTorn = bytes[written - 1] !== lineFeed;
-      return { lines: this.#countLost(lines, written), reason: errorText(error) };
+      return { bytes: 0, lost: 0, fault: errorText(error) };
     }
-  }
-
-  #bytesOf(lines: readonly string[]): Buffer<ArrayBuffer> {
-    const text = `${lines.join("\n")}\n`;
-    const { encoding } = this.#spec;
-    return encoding === "utf8" ? Buffer.from(text) : Buffer.from(escapeOthers(text, encoding), "latin1");
-  }
-
-  #countLost(lines: readonly string[], writtenBytes: number): number {
-    let left = writtenBytes;
-    const firstLost = lines.findIndex((line) => {
-      left -= this.sizeOf(line);
-      return left < 0;
-    });
-    return firstLost === -1 ? 0 : lines.length - firstLost;
+    const written = await writeAll(this.#fd ?? -1, bytes);
+    this.#size += written.bytes;
+    if (written.bytes > 0) this.#isTorn = bytes[written.bytes - 1] !== lineFeed;
+    return { ...written, lost: 0 };
   }
 }
 
@@ -147,9 +115,10 @@ export class LogFile {
 export function createFileTarget(file: LogFile, isWatched: boolean): Target {
   return {
     name: file.path,
-    write: async (lines) => {
+    ...(file.encode && { encode: file.encode }),
+    write: async ({ bytes }, from) => {
       if (isWatched && !(await file.isInPlace())) await file.close();
-      return file.append(lines);
+      return file.append(bytes.subarray(from));
     },
     reopen: () => file.reopen(),
     close: () => file.close(),

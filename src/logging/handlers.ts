@@ -93,8 +93,10 @@ export class HandlerShelf {
     const key = JSON.stringify(target);
     const place = this.#places.get(key) ?? this.#openPlace(key, target, format);
     this.#places.set(key, place);
-    const { push } = place.queue;
-    return { levelNumber, emit: (record) => push(format(record), record.createdMs), source: place.source };
+    const { queue, source } = place;
+    const emit: Emit = (record) =>
+      queue.hasRoom ? queue.push(format(record), record.createdMs) : queue.drop();
+    return { levelNumber, emit, source };
   }
 
   #openPlace(name: string, spec: Exclude<TargetSpec, { kind: "null" }>, format: Formatter): Place {
@@ -104,7 +106,7 @@ export class HandlerShelf {
     const queue = new LineQueue({
       target: this.#createTarget(spec, onPlaceFault),
       lossLine: (text) => format(lossRecord(text)),
-      onLoss: onPlaceFault,
+      onFault: onPlaceFault,
     });
     return { source, queue };
   }

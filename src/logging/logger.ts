@@ -37,9 +37,26 @@ export interface LoggerTree {
   routesOf(name: string): Routes;
   /** Whether lines name the request that they are about. */
   readonly isDetailed: boolean;
-  readonly surroundings: Surroundings;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Takes what is said, in order; the records are made of it when there is time. Must neither block nor throw. */
+  readonly take: (utterance: Utterance) => void;
+}
+
+/** What was said: all that is kept of it at that moment, so that the caller goes on at once. */
+export interface Utterance {
+  readonly voice: Voice;
+  readonly level: Level;
+  readonly said: string;
+  readonly createdMs: number;
+}
+
+/** Give what was said to those who take it. */
+export function deliver({ voice, level, said, createdMs }: Utterance, surroundings: Surroundings): void {
+  const { name, file, callId, isCallShown, routes } = voice;
+  const message = safeText(isCallShown && callId !== undefined ? `${said}, <<call ID: ${callId}>>` : said);
+  const record: LogRecord = { level, name, file, said, message, callId, createdMs, surroundings };
+  for (const emit of routes[level] ?? []) emit(record);
 }
 
 /** The logger of a source file. */
@@ -53,7 +70,8 @@ function nameOf(file: string): string {
   return `tabpy.${moduleOf(file)}`;
 }
 
-interface Voice {
+/** Who says something. */
+export interface Voice {
   readonly name: string;
   /** Whether the name was given, and doesn't follow the file. */
   readonly isNamed: boolean;
@@ -115,20 +133,9 @@ class TreeLogger implements Logger {
   }
 
   #log(level: Level, said: string): void {
-    const { name, file, callId, isCallShown, routes } = this.#voice;
-    const emits = routes[level];
-    if (emits === undefined) return;
-    const record: LogRecord = {
-      level,
-      name,
-      file,
-      said,
-      message: safeText(isCallShown && callId !== undefined ? `${said}, <<call ID: ${callId}>>` : said),
-      callId,
-      createdMs: this.#tree.now(),
-      surroundings: this.#tree.surroundings,
-    };
-    for (const emit of emits) emit(record);
+    const voice = this.#voice;
+    if (voice.routes[level] === undefined) return;
+    this.#tree.take({ voice, level, said, createdMs: this.#tree.now() });
   }
 }
 
@@ -151,12 +158,12 @@ export function createLogger(write: WriteLine, level: Level, file: string): Logg
   const emits: readonly Emit[] = [(record) => write(format(record))];
   const wanted = Object.entries(levels).filter(([, number]) => number >= levels[level]);
   const routes: Routes = Object.fromEntries(wanted.map(([name]) => [name, emits]));
-  const startedMs = Date.now();
+  const surroundings = { pid: process.pid, startedMs: Date.now() };
   const tree: LoggerTree = {
     routesOf: () => routes,
     isDetailed: false,
-    surroundings: { pid: process.pid, startedMs },
     now: Date.now,
+    take: (utterance) => deliver(utterance, surroundings),
   };
   return createTreeLogger(tree, file);
 }

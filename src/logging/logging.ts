@@ -4,7 +4,7 @@
 import type { Service } from "../lifecycle.ts";
 import { wantsColours } from "./colours.ts";
 import { type FaultSource, HandlerShelf } from "./handlers.ts";
-import { createTreeLogger, type Logger, type LoggerTree } from "./logger.ts";
+import { createTreeLogger, deliver, type Logger, type LoggerTree, type Utterance } from "./logger.ts";
 import { createRoutes } from "./loggers.ts";
 import type { LogRecord, Surroundings } from "./record.ts";
 import { safeText } from "./safe-text.ts";
@@ -28,6 +28,11 @@ export interface LoggingOptions {
   readonly stderr?: number;
 }
 
+/** How long what was said waits for more. */
+const gatherMs = 50;
+/** So much text doesn't wait. */
+const enoughChars = 256 * 1024;
+
 /** Python's handler of last resort: what nobody takes, from WARNING on, goes to standard error bare. */
 const lastResort: HandlerSpec = {
   name: "lastResort",
@@ -41,6 +46,10 @@ export class Logging implements Service {
   readonly #shelf: HandlerShelf;
   readonly #tree: LoggerTree;
   readonly #spec: LoggingSpec;
+  readonly #surroundings: Surroundings;
+  #waiting: Utterance[] = [];
+  #waitingChars = 0;
+  #timer: NodeJS.Timeout | undefined;
   /** Faults before the handlers that say them were open. */
   #early: [source: FaultSource, text: string][] | undefined = [];
 
@@ -48,7 +57,7 @@ export class Logging implements Service {
   constructor(options: LoggingOptions) {
     const { spec, env, now = Date.now, pid = process.pid } = options;
     this.#spec = spec;
-    const surroundings: Surroundings = { pid, startedMs: now() };
+    this.#surroundings = { pid, startedMs: now() };
     this.#shelf = new HandlerShelf({
       zoneName: createZoneName(env.TZ),
       now,
@@ -64,7 +73,8 @@ export class Logging implements Service {
     for (const one of spec.handlers) handler(one);
     const nodes = spec.loggers.map((node) => ({ ...node, handlers: node.handlers.map(handler) }));
     const routesOf = createRoutes(nodes, (record) => handler(lastResort).emit(record));
-    this.#tree = { routesOf, isDetailed: options.isDetailed, surroundings, now };
+    const take = (utterance: Utterance) => this.#take(utterance);
+    this.#tree = { routesOf, isDetailed: options.isDetailed, now, take };
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const [source, text] of early) this.#fault(source, text);
@@ -80,14 +90,33 @@ export class Logging implements Service {
 
   /** Open files anew, after another program has renamed them. */
   reopen(): void {
+    this.#deliver();
     for (const queue of this.#shelf.queues) queue.reopen();
   }
 
   /** Write what waits, for up to two seconds. */
   async stop(): Promise<void> {
+    this.#deliver();
     // What one log says about another while it is written is to be written too.
     await Promise.all(this.#shelf.queues.map((queue) => queue.flush()));
     await Promise.all(this.#shelf.queues.map((queue) => queue.stop()));
+  }
+
+  /** Many records made in one go cost a small part of what they cost between the steps of requests. */
+  #take(utterance: Utterance): void {
+    this.#waiting.push(utterance);
+    this.#waitingChars += utterance.said.length;
+    if (this.#waitingChars > enoughChars) this.#deliver();
+    else this.#timer ??= setTimeout(() => this.#deliver(), gatherMs);
+  }
+
+  #deliver(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const utterances = this.#waiting;
+    this.#waiting = [];
+    this.#waitingChars = 0;
+    for (const utterance of utterances) deliver(utterance, this.#surroundings);
   }
 
   /** Say a fault of one log in the root's others; when there is none, on standard error. */
@@ -107,7 +136,7 @@ export class Logging implements Service {
   }
 
   #warning(said: string): LogRecord {
-    const { surroundings, now } = this.#tree;
+    const surroundings = this.#surroundings;
     const file = "logging.ts";
     const message = safeText(said);
     return {
@@ -117,7 +146,7 @@ export class Logging implements Service {
       said,
       message,
       callId: undefined,
-      createdMs: now(),
+      createdMs: this.#tree.now(),
       surroundings,
     };
   }

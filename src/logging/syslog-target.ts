@@ -11,9 +11,15 @@ import type { Target } from "./line-queue.ts";
 
 /** Sends messages, each whole; the next call connects anew after a failure. May reject, when none was sent. */
 export interface Sender {
-  /** How many were sent, and why not all. */
-  send(messages: readonly Buffer[]): Promise<{ readonly sent: number; readonly reason: string }>;
+  /** How many are done with, how many of these could not be sent and never will, and why not all are done. */
+  send(messages: readonly Buffer[]): Promise<Sent>;
   close(): Promise<void>;
+}
+
+export interface Sent {
+  readonly done: number;
+  readonly lost: number;
+  readonly reason: string;
 }
 
 const sendTimeoutMs = 10_000;
@@ -30,15 +36,22 @@ export function priorityOf(level: Level, facility: number): string {
 export function createSyslogTarget(name: string, sender: Sender): Target {
   return {
     name,
-    write: async (lines) => {
+    encode: (line) => Buffer.from(`${line}\0`),
+    write: async ({ bytes, ends }, from) => {
+      const left = ends.filter((end) => end > from);
+      const messages = left.map((end, index) => bytes.subarray(left[index - 1] ?? from, end));
       try {
-        const { sent, reason } = await sender.send(lines.map((line) => Buffer.from(`${line}\0`)));
-        return sent === lines.length ? undefined : { lines: lines.length - sent, reason };
+        const { done, lost, reason } = await sender.send(messages);
+        const fault = done < messages.length || lost > 0 ? reason : undefined;
+        return { bytes: (left[done - 1] ?? from) - from, lost, fault };
       } catch (error) {
-        return { lines: lines.length, reason: errorText(error) };
+        return { bytes: 0, lost: 0, fault: errorText(error) };
       }
     },
-    reopen: () => sender.close(),
+    reopen: async () => {
+      await sender.close();
+      return false;
+    },
     close: () => sender.close(),
   };
 }
@@ -59,16 +72,17 @@ export function createUdpSender(host: string, port: number): Sender {
   return {
     send: async (messages) => {
       const open = await opened();
-      let sent = 0;
+      let lost = 0;
       let reason = "";
       for (const message of messages) {
         const failure = await new Promise<Error | null>((resolve) => {
           open.send(message, (error) => resolve(error));
         });
-        if (failure) reason = failure.message;
-        else sent++;
+        if (failure === null || failure === undefined) continue;
+        reason = failure.message;
+        lost++;
       }
-      return { sent, reason };
+      return { done: messages.length, lost, reason }; // as Python: nobody knows whether a datagram arrives
     },
     close: async () => {
       socket?.close();
@@ -102,7 +116,7 @@ export function createTcpSender(host: string, port: number): Sender {
       });
       await orDestroy(open, written, "its reader is too slow");
       open.removeAllListeners("close");
-      return { sent: messages.length, reason: "" };
+      return { done: messages.length, lost: 0, reason: "" };
     },
     close: async () => {
       const closing = socket;

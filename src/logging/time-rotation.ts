@@ -8,7 +8,7 @@ import { errorText } from "../errors.ts";
 import type { LogFile } from "./file-target.ts";
 import type { Target } from "./line-queue.ts";
 import { computeRollover, nextRollover, suffixOf, type When } from "./rollover-time.ts";
-import { renameIfThere } from "./size-rotation.ts";
+import { createRotationTarget, renameIfThere } from "./rotation.ts";
 
 export interface TimeRotation {
   readonly when: When;
@@ -24,22 +24,6 @@ export function createTimeRotationTarget(file: LogFile, rotation: TimeRotation):
   const { when, backups, onFault } = rotation;
   let due = computeRollover(when, begunAt(file.path) ?? Math.floor(rotation.nowMs / 1000));
 
-  const rotate = async (now: number) => {
-    if (!file.isRegular) {
-      due = computeRollover(when, now);
-      return;
-    }
-    await file.close();
-    try {
-      await renameIfThere(file.path, `${file.path}.${suffixOf(when, due, now)}`);
-      if (backups > 0) await removeOldest();
-    } catch (error) {
-      onFault(`Cannot rotate the log ${file.path}: ${errorText(error)}`);
-    }
-    due = nextRollover(when, now);
-    await file.open();
-  };
-
   const removeOldest = async () => {
     const folder = dirname(file.path);
     const prefix = `${basename(file.path)}.`;
@@ -49,28 +33,30 @@ export function createTimeRotationTarget(file: LogFile, rotation: TimeRotation):
     for (const name of older.slice(0, Math.max(0, older.length - backups))) await rm(join(folder, name));
   };
 
-  return {
-    name: file.path,
-    write: async (lines, timesMs) => {
-      let begin = 0;
-      try {
-        await file.open();
-        for (let index = 0; index < lines.length; index++) {
-          const now = Math.floor((timesMs[index] ?? 0) / 1000);
-          if (now < due) continue;
-          const loss = await file.append(lines.slice(begin, index));
-          if (loss !== undefined) return { ...loss, lines: loss.lines + lines.length - index };
-          begin = index;
-          await rotate(now);
-        }
-      } catch (error) {
-        return { lines: lines.length - begin, reason: errorText(error) };
+  return createRotationTarget(file, {
+    isFarOff: ({ timesMs }) => secondsOf(timesMs.at(-1)) < due,
+    isDue: ({ timesMs }, index) => secondsOf(timesMs[index]) >= due,
+    rotate: async ({ timesMs }, index) => {
+      const now = secondsOf(timesMs[index]);
+      if (!file.isRegular) {
+        due = computeRollover(when, now);
+        return;
       }
-      return file.append(begin === 0 ? lines : lines.slice(begin));
+      await file.close();
+      try {
+        await renameIfThere(file.path, `${file.path}.${suffixOf(when, due, now)}`);
+        if (backups > 0) await removeOldest();
+      } catch (error) {
+        onFault(`Cannot rotate the log ${file.path}: ${errorText(error)}`);
+      }
+      due = nextRollover(when, now);
+      await file.open();
     },
-    reopen: () => file.reopen(),
-    close: () => file.close(),
-  };
+  });
+}
+
+function secondsOf(timeMs: number | undefined): number {
+  return Math.floor((timeMs ?? 0) / 1000);
 }
 
 /** When a file that an earlier run left was last written, in seconds since 1970. */

@@ -38,7 +38,7 @@ export function createUnixSender(
     });
     const gone = () => {
       if (helper === made) helper = undefined;
-      answered("0\tthe process that sends them ended");
+      answered("0\t0\tthe process that sends them ended");
     };
     made.on("error", gone);
     made.on("exit", gone);
@@ -64,8 +64,8 @@ export function createUnixSender(
       });
       stdin.write(Buffer.concat([number(messages.length), ...messages.flatMap(framed)]));
       const line = await within(answer, answerTimeoutMs, "nobody reads it");
-      const [sent = "0", reason = ""] = line.split("\t");
-      return { sent: Number(sent), reason };
+      const [done = "0", lost = "0", reason = ""] = line.split("\t");
+      return { done: Number(done), lost: Number(lost), reason };
     },
     close: async () => {
       const ending = helper;

@@ -17,7 +17,7 @@ function createQueue(fd: number) {
   const queue = new LineQueue({
     target: createDescriptorTarget(fd, "the log"),
     lossLine: (text) => `LOSS ${text}`,
-    onLoss: (text) => losses.push(text),
+    onFault: (text) => losses.push(text),
   });
   return { queue, losses, push: (line: string) => queue.push(line, 0) };
 }
@@ -120,7 +120,7 @@ test("LineQueue doesn't wait for a reader that stands still; it drops lines and 
   expect(kept).toBeGreaterThan(8000);
   expect(kept).toBeLessThan(count);
   expect(lines.at(-1)).toBe("after");
-  expect(losses[0]).toBe("Lost 1 lines of the log so far: its reader is too slow");
+  expect(losses[0]).toBe("Cannot write the log the log: its reader is too slow, 1 lines are lost so far");
 }, 30_000);
 
 test("createDescriptorTarget() holds up no thread for a pipe that nobody reads", async () => {
@@ -159,6 +159,63 @@ test("LineQueue goes on without a place to write to, and says so elsewhere", asy
   push("lost too");
   await queue.stop();
   closeSync(fd);
-  expect(losses[0]).toMatch(/^Lost 1 lines of the log so far: .*EBADF/);
+  expect(losses[0]).toMatch(/^Cannot write the log the log: EBADF/);
   expect(readFileSync(join(folder, "read-only"), "utf8")).toBe("");
+});
+
+test("LineQueue keeps lines of a target that fails, in order and whole, until it takes them", async () => {
+  const taken: Buffer[] = [];
+  let isBroken = true;
+  const faults: string[] = [];
+  const queue = new LineQueue({
+    target: {
+      name: "target",
+      // Takes seven bytes at a time, and fails with every other write.
+      write: async ({ bytes }, from) => {
+        isBroken = !isBroken;
+        if (isBroken) return { bytes: 0, lost: 0, fault: "broken" };
+        taken.push(Buffer.from(bytes.subarray(from, from + 7)));
+        return { bytes: Math.min(7, bytes.length - from), lost: 0, fault: "half" };
+      },
+      reopen: async () => false,
+      close: async () => {},
+    },
+    lossLine: (text) => text,
+    onFault: (text) => faults.push(text),
+  });
+  queue.push("first line", 0);
+  queue.push("second", 0);
+  await until("both lines", () => Buffer.concat(taken).toString() === "first line\nsecond\n");
+  await queue.stop();
+  expect(faults).toEqual(["Cannot write the log target: half"]);
+});
+
+test("LineQueue writes a record again whole when its target begins anew in the middle of it", async () => {
+  const files: string[] = [""];
+  let room = 14;
+  const queue = new LineQueue({
+    target: {
+      name: "target",
+      write: async ({ bytes }, from) => {
+        const part = bytes.subarray(from, from + room);
+        files[files.length - 1] += part.toString();
+        room -= part.length;
+        return { bytes: part.length, lost: 0, fault: from + part.length < bytes.length ? "full" : undefined };
+      },
+      reopen: async () => {
+        files.push("");
+        room = 1000;
+        return true;
+      },
+      close: async () => {},
+    },
+    lossLine: (text) => text,
+    onFault: () => {},
+  });
+  queue.push("first line", 0);
+  queue.push("second", 0);
+  await until("the full target", () => room === 0);
+  queue.reopen();
+  await queue.stop();
+  expect(files).toEqual(["first line\nsec", "second\n"]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Level, levels, parseLevel } from "../../src/logging/levels.ts";
-import { createLogger, createTreeLogger, type Emit } from "../../src/logging/logger.ts";
+import { createLogger, createTreeLogger, deliver, type Emit } from "../../src/logging/logger.ts";
 import { createRoutes, type LoggerNode } from "../../src/logging/loggers.ts";
 import type { LogRecord } from "../../src/logging/record.ts";
 import { safeText } from "../../src/logging/safe-text.ts";
@@ -83,21 +83,17 @@ describe("createLogger()", () => {
 describe("createTreeLogger()", () => {
   const tree = (isDetailed: boolean) => {
     const records: LogRecord[] = [];
-    const asked: string[] = [];
     const emits = [(record: LogRecord) => records.push(record)];
     const log = createTreeLogger(
       {
-        routesOf: (name) => {
-          asked.push(name);
-          return { INFO: emits };
-        },
+        routesOf: () => ({ INFO: emits }),
         isDetailed,
-        surroundings: { pid: 1, startedMs: 0 },
         now: () => 5,
+        take: (utterance) => deliver(utterance, { pid: 1, startedMs: 0 }),
       },
       "app.ts",
     );
-    return { log, records, asked };
+    return { log, records };
   };
 
   test("names a logger by its file until it is named", () => {

@@ -19,7 +19,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseIni } from "../../src/ini.ts";
-import { LogFile } from "../../src/logging/file-target.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
 import { until } from "../e2e/harness.ts";
@@ -142,13 +141,12 @@ describe("FileHandler", () => {
 
   test("that can't be opened is said on standard error when there is no other log, and tried again", async () => {
     await using one = open(file().replace("x.log", "later/x.log"));
-    one.log.info("lost");
-    await until("a word about it", () => one.readError().includes("Lost 1 lines"));
+    one.log.info("first");
+    await until("a word about it", () => one.readError().includes("Cannot write the log"));
     expect(one.readError()).toMatch(/^Cannot write the log .*later\/x\.log: ENOENT/);
     mkdirSync(join(one.folder, "later"));
-    one.log.info("found");
-    await until("the line", () => one.read("later/x.log").includes("found\n"));
-    expect(one.read("later/x.log")).toMatch(/^found\n1 lines were lost here: ENOENT.*\n$/);
+    one.log.info("second");
+    await until("the lines", () => one.read("later/x.log") === "first\nsecond\n");
   });
 
   test("without room loses lines, says so elsewhere, and blocks nothing", async () => {
@@ -162,32 +160,59 @@ describe("FileHandler", () => {
     await using one = open(config, {
       prepare: (folder) => symlinkSync("/dev/full", join(folder, "x.log")),
     });
-    for (let at = 0; at < 1000; at++) one.log.info(`line ${at}`);
+    const line = "x".repeat(10_000);
+    one.log.info(line);
     await until("a word about it", () => one.read("other.log") !== "");
-    expect(one.read("other.log")).toMatch(/^Lost 1000 lines of .*x\.log so far: .*ENOSPC/);
+    for (let at = 0; at < 1500; at++) one.log.info(line);
+    expect(one.read("other.log")).toMatch(/^Cannot write the log .*x\.log: .*ENOSPC/);
     rmSync(join(one.folder, "x.log"));
     one.logging.reopen();
-    one.log.info("room again");
-    await until("the count", () => /lines were lost here/.test(one.read("x.log")));
-    expect(one.read("x.log")).toMatch(/^room again\n1000 lines were lost here: .*ENOSPC.*\n$/);
+    await until("the count", () => /lines were lost here/.test(one.read("x.log").slice(-200)));
+    const lines = one.read("x.log").trimEnd().split("\n");
+    const [, lost] = /^(\d+) lines were lost here: .*ENOSPC/.exec(lines.pop() ?? "") ?? [];
+    expect(lines.length + Number(lost)).toBe(1501);
+    expect(new Set(lines)).toEqual(new Set([line]));
+    expect(lines.length).toBeGreaterThan(800);
+    expect(Number(lost)).toBeGreaterThan(600);
   });
 
-  test("begins a new line behind half a one", async () => {
+  test("goes on where it stopped when its disk has room again, and begins a moved file with a whole line", async () => {
     await using disk = smallDisk();
     if (disk === undefined) return;
+    await using one = open(file().replace("FOLDER", disk.path));
+    const filler = join(disk.path, "filler");
     const path = join(disk.path, "x.log");
-    const spec = { path, mode: "a", encoding: "utf8", isDelayed: false } as const;
-    const log = new LogFile(spec);
-    writeFileSync(join(disk.path, "filler"), Buffer.alloc(60 * 1024));
-    const lines = Array.from({ length: 200 }, (_, at) => `${at} ${"x".repeat(100)}`);
-    const loss = await log.append(lines);
-    const written = readFileSync(path, "utf8");
-    expect(written.endsWith("\n")).toBe(false);
-    expect(loss?.lines).toBe(200 - (written.split("\n").length - 1));
-    rmSync(join(disk.path, "filler"));
-    expect(await log.append(["whole"])).toBeUndefined();
-    await log.close();
-    expect(readFileSync(path, "utf8")).toBe(`${written}\nwhole\n`);
+    const say = async (name: string) => {
+      for (let at = 0; at < 200; at++) one.log.info(`${name} ${at} ${"x".repeat(100)}`);
+      const before = one.readError().length;
+      await until(
+        "the full disk",
+        () => one.readError().length > before || one.readError().includes("ENOSPC"),
+      );
+    };
+    const lines = (name: string) =>
+      Array.from({ length: 200 }, (_, at) => `${name} ${at} ${"x".repeat(100)}\n`).join("");
+    writeFileSync(filler, Buffer.alloc(50 * 1024));
+    await say("a");
+    const half = readFileSync(path, "utf8");
+    expect(half.endsWith("\n")).toBe(false);
+    rmSync(filler);
+    await until("the rest", () => readFileSync(path, "utf8") === lines("a"));
+
+    writeFileSync(filler, Buffer.alloc(36 * 1024));
+    for (let at = 0; at < 200; at++) one.log.info(`b ${at} ${"x".repeat(100)}`);
+    await until("a full disk", () => readFileSync(path).length + 36 * 1024 === 64 * 1024);
+    const torn = readFileSync(path, "utf8").slice(lines("a").length);
+    renameSync(path, `${path}.old`);
+    rmSync(filler);
+    one.logging.reopen();
+    await until(
+      "the new file",
+      () => existsSync(path) && readFileSync(path, "utf8").endsWith(lines("b").slice(-110)),
+    );
+    expect(readFileSync(path, "utf8")).toMatch(/^b \d+ x/);
+    const whole = torn.slice(0, torn.lastIndexOf("\n") + 1);
+    expect(whole + readFileSync(path, "utf8")).toBe(lines("b"));
   });
 });
 

@@ -2,9 +2,11 @@
 
 Arguments: the socket's path, and `datagram`, `stream` or `any` (a datagram, then a stream). Standard input: batches,
 each a count and then as many messages behind their lengths, all numbers of 4 bytes, little-endian. Standard output:
-for each batch one line, how many of its messages were sent, a tab, and why not all of them.
+for each batch one line, how many of its messages are done with, how many of these were too long, and why not all were
+sent, with tabs between.
 """
 
+import errno
 import socket
 import struct
 import sys
@@ -38,16 +40,19 @@ def main(path, kinds):
         messages = []
         for _ in range(struct.unpack("<I", head)[0]):
             messages.append(source.read(struct.unpack("<I", source.read(4))[0]))
-        sent, reason = 0, ""
+        done, lost, reason = 0, 0, ""
         for message in messages:
             for is_last_try in (False, True):
                 try:
                     if opened is None:
                         opened = connect(path, kinds)
                     opened.sendall(message)
-                    sent += 1
+                    done += 1
                     break
                 except OSError as error:
+                    if error.errno == errno.EMSGSIZE:  # it will never fit
+                        done, lost, reason = done + 1, lost + 1, str(error)
+                        break
                     if opened is not None:
                         opened.close()
                     opened = None
@@ -55,7 +60,7 @@ def main(path, kinds):
                         reason = str(error)
             if opened is None:
                 break
-        print("%d\t%s" % (sent, reason.replace("\n", " ")), file=answer, flush=True)
+        print("%d\t%d\t%s" % (done, lost, reason.replace("\n", " ")), file=answer, flush=True)
 
 
 main(sys.argv[1], KINDS[sys.argv[2]])
