@@ -58,7 +58,7 @@ for (const [what, keys] of [
     async () => {
       const { code, output, port } = await startAtTerminal([{ wait: question, send: keys }]);
       expect(output).toContain(
-        `tabpy: Not started without authentication: anyone who reaches port ${port} can run code on this machine; set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning`,
+        `Not started without authentication: anyone who reaches port ${port} can run code on this machine; set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning`,
       );
       expect(code).toBe(1);
     },
