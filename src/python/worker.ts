@@ -62,6 +62,8 @@ export class Worker {
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
   readonly #sent: SentCalls;
+  /** What scripts were in the log, by the worker's numbers for them (programs/announcement.py). */
+  readonly #functions = new Map<number, string>();
   /** Name of a deployed function -> key of the archive that the worker has loaded. */
   readonly #models = new Map<string, string>();
   #startOutput = "";
@@ -282,7 +284,7 @@ export class Worker {
     if (sent === undefined || header.id !== sent.number) return;
     this.#sent.shift(header.kind === "returned" ? undefined : header.took / 1000);
     this.#answered++;
-    if (header.function !== undefined) this.#options.onFunction?.(sent.job.call.callId, header.function);
+    if (header.function !== undefined) this.#tellFunction(sent.job.call.callId, header.function);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
@@ -306,6 +308,12 @@ export class Worker {
       this.#process.kill(this.#pid);
       this.#options.onLost(this, `its call left ${header.leftovers} running`);
     }
+  }
+
+  #tellFunction(callId: string, known: NonNullable<ReplyHeader["function"]>): void {
+    if (typeof known !== "number") this.#functions.set(...known);
+    const text = this.#functions.get(typeof known === "number" ? known : known[0]);
+    if (text !== undefined) this.#options.onFunction?.(callId, text);
   }
 
   #return(calls: readonly SentCall[]): void {

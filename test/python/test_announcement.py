@@ -5,7 +5,7 @@ import unittest
 
 from worker_process import MARKER, WorkerProcess
 
-from _tabpy_worker.announcement import MEMORY_BYTES, encode_function
+from _tabpy_worker.announcement import MAX_NUMBERED, MEMORY_BYTES, encode_function
 
 
 def said(number, text):
@@ -47,8 +47,20 @@ class AnnouncementTest(unittest.TestCase):
     def test_goes_out_with_the_answer_of_a_script_that_was_quick(self):
         self.make_quick("return _arg1", 1)
         header, body = self.worker.evaluate("return _arg1", 2)
-        self.assertEqual((header["function"], body), ("def _user_script(tabpy, _arg1):\n return _arg1", 2))
+        self.assertEqual((header["function"], body), ([1, "def _user_script(tabpy, _arg1):\n return _arg1"], 2))
+        self.assertEqual(self.worker.evaluate("return _arg1", 3)[0]["function"], 1)
         self.assertEqual(self.worker.printed(), "")
+
+    def test_has_a_number_of_its_own_until_numbers_begin_anew(self):
+        known = {}
+        for script in ["return %d" % at for at in range(MAX_NUMBERED + 5)] * 2:
+            self.worker.value(script)
+            function = self.worker.evaluate(script)[0]["function"]
+            if isinstance(function, list):
+                known[function[0]] = function[1]
+                function = function[0]
+            self.assertEqual(known[function], "def _user_script(tabpy):\n " + script)
+        self.assertEqual(set(known), set(range(1, MAX_NUMBERED + 1)))
 
     def test_is_said_before_each_run_of_a_script_that_is_not(self):
         script = "import time\ntime.sleep(0.02)"
