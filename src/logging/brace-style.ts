@@ -10,6 +10,7 @@ import {
   joinPieces,
   lengthOf,
   type Piece,
+  type PlacedPiece,
   plainText,
   quotedText,
   type TimeText,
@@ -33,7 +34,7 @@ interface Spec {
 
 /** A function that writes a record by `format`. Throws TabPyError `config` for what Python would refuse. */
 export function compileBraceStyle(format: string, timeText: TimeText): (record: LogRecord) => string {
-  const pieces: Piece[] = [];
+  const pieces: (string | PlacedPiece)[] = [];
   let end = 0;
   let fields = 0;
   for (const match of format.matchAll(field)) {
@@ -48,7 +49,8 @@ export function compileBraceStyle(format: string, timeText: TimeText): (record: 
     if (conversion !== undefined && !/^[rsa]$/.test(conversion))
       throw wrongFormat(`!r, !s or !a, got "!${conversion}"`);
     fields++;
-    pieces.push(compileField(name, attributeOf(name, timeText), conversion, spec));
+    const attribute = attributeOf(name, timeText);
+    pieces.push({ piece: compileField(name, attribute, conversion, spec), isOwn: attribute.isOwn });
   }
   pieces.push(format.slice(end));
   if (fields === 0) throw wrongFormat('at least one "{name}"');

@@ -2,13 +2,13 @@
 // https://docs.python.org/3/library/string.html#template-strings.
 
 import type { LogRecord } from "./record.ts";
-import { attributeOf, joinPieces, type Piece, plainText, type TimeText, wrongFormat } from "./style.ts";
+import { attributeOf, joinPieces, type PlacedPiece, plainText, type TimeText, wrongFormat } from "./style.ts";
 
 const field = /\$(?:(\$)|([_a-z][_a-z0-9]*)|\{([_a-z][_a-z0-9]*)\})?/gi;
 
 /** A function that writes a record by `format`. Throws TabPyError `config` for what Python would refuse. */
 export function compileDollarStyle(format: string, timeText: TimeText): (record: LogRecord) => string {
-  const pieces: Piece[] = [];
+  const pieces: (string | PlacedPiece)[] = [];
   let end = 0;
   let fields = 0;
   for (const match of format.matchAll(field)) {
@@ -22,7 +22,8 @@ export function compileDollarStyle(format: string, timeText: TimeText): (record:
     const name = named ?? braced;
     if (name === undefined) throw wrongFormat('"$name", or "$$" for a dollar sign, got "$"');
     fields++;
-    pieces.push(plainText(attributeOf(name, timeText)));
+    const attribute = attributeOf(name, timeText);
+    pieces.push({ piece: plainText(attribute), isOwn: attribute.isOwn });
   }
   pieces.push(format.slice(end));
   if (fields === 0) throw wrongFormat('at least one "$name"');

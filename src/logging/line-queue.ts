@@ -37,6 +37,15 @@ export interface Target {
   close(): Promise<void>;
 }
 
+/** A batch before it is closed. Text is made bytes in one go; what has an encoding of its own comes as bytes. */
+interface Filling {
+  text: string;
+  readonly pieces: Buffer[];
+  /** Where each record ends in `text`, or in `pieces`. */
+  readonly ends: number[];
+  readonly timesMs: number[];
+}
+
 export interface LineQueueOptions {
   readonly target: Target;
   /** Makes the line that says, in this log, that lines are missing. */
@@ -47,7 +56,9 @@ export interface LineQueueOptions {
 
 /** More bytes than these don't wait: what comes then is dropped. */
 const maxWaitingBytes = 8 * 1024 * 1024;
-const batchBytes = 64 * 1024;
+const batchLength = 64 * 1024;
+/** How long lines wait for others to go out with. */
+const gatherMs = 50;
 /** How long `stop` waits for a slow target. */
 const flushTimeoutMs = 2000;
 const reportPauseMs = 10_000;
@@ -62,15 +73,14 @@ export class LineQueue implements Service {
   readonly #batches: Batch[] = [];
   /** Where the first batch goes on. */
   #from = 0;
-  #filling: { bytes: Buffer; used: number; ends: number[]; timesMs: number[] } | undefined;
+  #filling: Filling | undefined;
   #waitingBytes = 0;
   #lost = 0;
   #lostInAll = 0;
   #fault: string | undefined;
   #failures = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
-  #isScheduled = false;
-  #retryTimer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #isReopenAsked = false;
   #isGivenUp = false;
@@ -99,11 +109,9 @@ export class LineQueue implements Service {
     if (this.#isStopped) return;
     if (!this.hasRoom) this.drop();
     else this.#put(line, timeMs);
-    if (!this.#isScheduled && this.#writing === undefined && this.#retryTimer === undefined) {
-      this.#isScheduled = true;
-      // After the current turn, so that the lines of one turn go out together.
-      setImmediate(() => this.#begin());
-    }
+    if (this.#writing !== undefined || this.#failures > 0) return;
+    if (this.#batches.length > 1) this.#begin();
+    else this.#timer ??= setTimeout(() => this.#begin(), gatherMs);
   }
 
   async start(): Promise<void> {}
@@ -134,7 +142,7 @@ export class LineQueue implements Service {
     await this.flush();
     if (this.#isStopped) return;
     this.#isStopped = true;
-    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#timer);
     if (!this.#isGivenUp) await this.#options.target.close();
   }
 
@@ -143,26 +151,22 @@ export class LineQueue implements Service {
   }
 
   #put(line: string, timeMs: number): void {
-    const { encode } = this.#options.target;
-    const encoded = encode?.(line);
-    // No character takes more than three bytes for each of its units.
-    const needed = encoded?.length ?? line.length * 3 + 1;
-    let filling = this.#filling;
-    if (filling === undefined || filling.used + needed > filling.bytes.length) {
-      this.#seal();
-      filling = { bytes: Buffer.allocUnsafe(Math.max(batchBytes, needed)), used: 0, ends: [], timesMs: [] };
-      this.#filling = filling;
-    }
-    const begin = filling.used;
-    if (encoded === undefined) {
-      filling.used += filling.bytes.write(line, begin);
-      filling.bytes[filling.used++] = 0x0a;
+    this.#filling ??= { text: "", pieces: [], ends: [], timesMs: [] };
+    const filling = this.#filling;
+    const piece = this.#options.target.encode?.(line);
+    let length = line.length + 1;
+    if (piece === undefined) {
+      filling.text += line;
+      filling.text += "\n";
     } else {
-      filling.used += encoded.copy(filling.bytes, begin);
+      filling.pieces.push(piece);
+      length = piece.length;
     }
-    filling.ends.push(filling.used);
+    const end = (filling.ends.at(-1) ?? 0) + length;
+    filling.ends.push(end);
     filling.timesMs.push(timeMs);
-    this.#waitingBytes += filling.used - begin;
+    this.#waitingBytes += length;
+    if (end > batchLength) this.#seal();
   }
 
   /** Close the batch that is being filled. */
@@ -170,22 +174,25 @@ export class LineQueue implements Service {
     const filling = this.#filling;
     if (filling === undefined) return;
     this.#filling = undefined;
-    const { bytes, used, ends, timesMs } = filling;
-    this.#batches.push({ bytes: bytes.subarray(0, used), ends, timesMs });
+    const { text, pieces, ends, timesMs } = filling;
+    const bytes = pieces.length > 0 ? Buffer.concat(pieces) : Buffer.from(text);
+    const isPlain = pieces.length > 0 || bytes.length === text.length;
+    this.#batches.push({ bytes, ends: isPlain ? ends : byteEnds(text, ends), timesMs });
+    // Until now a character was taken for a byte.
+    this.#waitingBytes += bytes.length - (ends.at(-1) ?? 0);
   }
 
   #begin(): void {
-    this.#isScheduled = false;
     if (this.#writing !== undefined) return;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#writing = this.#writeAll().then((fault) => {
       this.#writing = undefined;
       this.#fault = fault;
       this.#failures = fault === undefined ? 0 : this.#failures + 1;
       if (fault === undefined || this.#isStopped) return;
       const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1));
-      this.#retryTimer = setTimeout(() => this.#begin(), pauseMs);
+      this.#timer = setTimeout(() => this.#begin(), pauseMs);
       this.#report();
     });
   }
@@ -246,4 +253,13 @@ export class LineQueue implements Service {
     const lost = this.#lostInAll === 0 ? "" : `, ${this.#lostInAll} lines are lost so far`;
     this.#options.onFault(`Cannot write the log ${this.#options.target.name}: ${reason}${lost}`);
   }
+}
+
+/** From ends in characters to ends in bytes of UTF-8. */
+function byteEnds(text: string, ends: readonly number[]): number[] {
+  let bytes = 0;
+  return ends.map((end, index) => {
+    bytes += Buffer.byteLength(text.slice(ends[index - 1] ?? 0, end));
+    return bytes;
+  });
 }

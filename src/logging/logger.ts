@@ -43,6 +43,16 @@ export interface LoggerTree {
   readonly take: (utterance: Utterance) => void;
 }
 
+/** Who says something. */
+export interface Voice {
+  readonly name: string;
+  readonly file: string;
+  readonly routes: Routes;
+  readonly callId: string | undefined;
+  /** Whether the line names the request. */
+  readonly isCallShown: boolean;
+}
+
 /** What was said: all that is kept of it at that moment, so that the caller goes on at once. */
 export interface Utterance {
   readonly voice: Voice;
@@ -52,9 +62,14 @@ export interface Utterance {
 }
 
 /** Give what was said to those who take it. */
-export function deliver({ voice, level, said, createdMs }: Utterance, surroundings: Surroundings): void {
+export function deliver(
+  { voice, level, said, createdMs }: Utterance,
+  surroundings: Surroundings,
+  makeSafe: (text: string) => string = safeText,
+): void {
   const { name, file, callId, isCallShown, routes } = voice;
-  const message = safeText(isCallShown && callId !== undefined ? `${said}, <<call ID: ${callId}>>` : said);
+  const safe = makeSafe(said);
+  const message = isCallShown && callId !== undefined ? `${safe}, <<call ID: ${makeSafe(callId)}>>` : safe;
   const record: LogRecord = { level, name, file, said, message, callId, createdMs, surroundings };
   for (const emit of routes[level] ?? []) emit(record);
 }
@@ -62,32 +77,40 @@ export function deliver({ voice, level, said, createdMs }: Utterance, surroundin
 /** The logger of a source file. */
 export function createTreeLogger(tree: LoggerTree, file: string): Logger {
   const name = nameOf(file);
-  const routes = tree.routesOf(name);
-  return new TreeLogger(tree, { name, isNamed: false, file, callId: undefined, isCallShown: false, routes });
+  return new TreeLogger(tree, name, false, file, tree.routesOf(name), undefined, false);
 }
 
 function nameOf(file: string): string {
   return `tabpy.${moduleOf(file)}`;
 }
 
-/** Who says something. */
-export interface Voice {
+/** Loggers are made for each request: they are as small as can be. */
+class TreeLogger implements Logger, Voice {
+  readonly #tree: LoggerTree;
   readonly name: string;
   /** Whether the name was given, and doesn't follow the file. */
-  readonly isNamed: boolean;
+  readonly #isNamed: boolean;
   readonly file: string;
+  readonly routes: Routes;
   readonly callId: string | undefined;
   readonly isCallShown: boolean;
-  readonly routes: Routes;
-}
 
-class TreeLogger implements Logger {
-  readonly #tree: LoggerTree;
-  readonly #voice: Voice;
-
-  constructor(tree: LoggerTree, voice: Voice) {
+  constructor(
+    tree: LoggerTree,
+    name: string,
+    isNamed: boolean,
+    file: string,
+    routes: Routes,
+    callId: string | undefined,
+    isCallShown: boolean,
+  ) {
     this.#tree = tree;
-    this.#voice = voice;
+    this.name = name;
+    this.#isNamed = isNamed;
+    this.file = file;
+    this.routes = routes;
+    this.callId = callId;
+    this.isCallShown = isCallShown;
   }
 
   debug(message: string): void {
@@ -111,31 +134,29 @@ class TreeLogger implements Logger {
   }
 
   isEnabled(level: Level): boolean {
-    return this.#voice.routes[level] !== undefined;
+    return this.routes[level] !== undefined;
   }
 
   for(file: string): Logger {
-    const voice = this.#voice;
-    if (voice.isNamed) return new TreeLogger(this.#tree, { ...voice, file });
-    const name = nameOf(file);
-    return new TreeLogger(this.#tree, { ...voice, file, name, routes: this.#tree.routesOf(name) });
+    const name = this.#isNamed ? this.name : nameOf(file);
+    const routes = this.#isNamed ? this.routes : this.#tree.routesOf(name);
+    return new TreeLogger(this.#tree, name, this.#isNamed, file, routes, this.callId, this.isCallShown);
   }
 
   named(name: string): Logger {
     const routes = this.#tree.routesOf(name);
-    return new TreeLogger(this.#tree, { ...this.#voice, name, isNamed: true, routes });
+    return new TreeLogger(this.#tree, name, true, this.file, routes, this.callId, this.isCallShown);
   }
 
   inCall(callId: string, isAlwaysShown = false): Logger {
-    const { name, isNamed, file, routes } = this.#voice;
-    const isCallShown = isAlwaysShown || this.#tree.isDetailed;
-    return new TreeLogger(this.#tree, { name, isNamed, file, callId, isCallShown, routes });
+    const isShown = isAlwaysShown || this.#tree.isDetailed;
+    return new TreeLogger(this.#tree, this.name, this.#isNamed, this.file, this.routes, callId, isShown);
   }
 
   #log(level: Level, said: string): void {
-    const voice = this.#voice;
-    if (voice.routes[level] === undefined) return;
-    this.#tree.take({ voice, level, said, createdMs: this.#tree.now() });
+    if (this.routes[level] === undefined) return;
+    const tree = this.#tree;
+    tree.take({ voice: this, level, said, createdMs: tree.now() });
   }
 }
 

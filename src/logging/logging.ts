@@ -7,7 +7,7 @@ import { type FaultSource, HandlerShelf } from "./handlers.ts";
 import { createTreeLogger, deliver, type Logger, type LoggerTree, type Utterance } from "./logger.ts";
 import { createRoutes } from "./loggers.ts";
 import type { LogRecord, Surroundings } from "./record.ts";
-import { safeText } from "./safe-text.ts";
+import { createSafeText, safeText } from "./safe-text.ts";
 import type { HandlerSpec, LoggingSpec } from "./sections.ts";
 import { createZoneName } from "./time-zone.ts";
 import type { Command } from "./unix-socket.ts";
@@ -30,8 +30,10 @@ export interface LoggingOptions {
 
 /** How long what was said waits for more. */
 const gatherMs = 50;
-/** So much text doesn't wait. */
-const enoughChars = 256 * 1024;
+/** So many go in one round: enough to be worth one, and few enough to be still in the processor's caches. */
+const enough = 128;
+/** A longer message doesn't wait. */
+const longChars = 16 * 1024;
 
 /** Python's handler of last resort: what nobody takes, from WARNING on, goes to standard error bare. */
 const lastResort: HandlerSpec = {
@@ -47,8 +49,8 @@ export class Logging implements Service {
   readonly #tree: LoggerTree;
   readonly #spec: LoggingSpec;
   readonly #surroundings: Surroundings;
+  readonly #makeSafe = createSafeText();
   #waiting: Utterance[] = [];
-  #waitingChars = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Faults before the handlers that say them were open. */
   #early: [source: FaultSource, text: string][] | undefined = [];
@@ -105,8 +107,7 @@ export class Logging implements Service {
   /** Many records made in one go cost a small part of what they cost between the steps of requests. */
   #take(utterance: Utterance): void {
     this.#waiting.push(utterance);
-    this.#waitingChars += utterance.said.length;
-    if (this.#waitingChars > enoughChars) this.#deliver();
+    if (this.#waiting.length >= enough || utterance.said.length > longChars) this.#deliver();
     else this.#timer ??= setTimeout(() => this.#deliver(), gatherMs);
   }
 
@@ -115,8 +116,7 @@ export class Logging implements Service {
     this.#timer = undefined;
     const utterances = this.#waiting;
     this.#waiting = [];
-    this.#waitingChars = 0;
-    for (const utterance of utterances) deliver(utterance, this.#surroundings);
+    for (const utterance of utterances) deliver(utterance, this.#surroundings, this.#makeSafe);
   }
 
   /** Say a fault of one log in the root's others; when there is none, on standard error. */

@@ -9,6 +9,7 @@ import {
   joinPieces,
   lengthOf,
   type Piece,
+  type PlacedPiece,
   plainText,
   quotedText,
   type TimeText,
@@ -26,7 +27,7 @@ interface Spec {
 
 /** A function that writes a record by `format`. Throws TabPyError `config` for what Python would refuse. */
 export function compilePercentStyle(format: string, timeText: TimeText): (record: LogRecord) => string {
-  const pieces: Piece[] = [];
+  const pieces: (string | PlacedPiece)[] = [];
   let end = 0;
   let fields = 0;
   for (const match of format.matchAll(field)) {
@@ -49,7 +50,8 @@ export function compilePercentStyle(format: string, timeText: TimeText): (record
     };
     if (spec.width > 1000 || (spec.precision ?? 0) > 1000) throw wrongFormat("widths up to 1000");
     const attribute = attributeOf(name, timeText);
-    pieces.push(type === "%" ? "%" : compileField(name, attribute, spec));
+    const piece = type === "%" ? "%" : compileField(name, attribute, spec);
+    pieces.push({ piece, isOwn: attribute.isOwn });
   }
   pieces.push(format.slice(end));
   if (fields === 0) throw wrongFormat(`at least one "%(name)s"`);

@@ -28,16 +28,21 @@ export interface LogRecord {
   readonly surroundings: Surroundings;
 }
 
-/** A value as Python has it. Floats are told from integers, which JavaScript doesn't do. */
-export type Attribute =
+/**
+ * A value as Python has it. Floats are told from integers, which JavaScript doesn't do. `isOwn`: each record has its
+ * own; the others are the same for all records of a level, a logger and a file.
+ */
+export type Attribute = { readonly isOwn: boolean } & (
   | { readonly kind: "text"; readonly read: (record: LogRecord) => string }
   | { readonly kind: "integer" | "float"; readonly read: (record: LogRecord) => number }
-  | { readonly kind: "none" | "tuple" };
+  | { readonly kind: "none" | "tuple" }
+);
 
-const text = (read: (record: LogRecord) => string): Attribute => ({ kind: "text", read });
-const integer = (read: (record: LogRecord) => number): Attribute => ({ kind: "integer", read });
-const float = (read: (record: LogRecord) => number): Attribute => ({ kind: "float", read });
-const none: Attribute = { kind: "none" };
+const text = (read: (record: LogRecord) => string): Attribute => ({ kind: "text", read, isOwn: false });
+const ownText = (read: (record: LogRecord) => string): Attribute => ({ kind: "text", read, isOwn: true });
+const integer = (read: (record: LogRecord) => number): Attribute => ({ kind: "integer", read, isOwn: false });
+const ownFloat = (read: (record: LogRecord) => number): Attribute => ({ kind: "float", read, isOwn: true });
+const none: Attribute = { kind: "none", isOwn: false };
 
 /**
  * Every attribute of https://docs.python.org/3/library/logging.html#logrecord-attributes but `asctime` and the
@@ -45,8 +50,8 @@ const none: Attribute = { kind: "none" };
  */
 export const attributes: ReadonlyMap<string, Attribute> = new Map([
   ["name", text((record) => record.name)],
-  ["msg", text((record) => record.message)],
-  ["args", { kind: "tuple" } as const],
+  ["msg", ownText((record) => record.message)],
+  ["args", { kind: "tuple", isOwn: false } as const],
   ["levelname", text((record) => record.level)],
   ["levelno", integer((record) => levels[record.level])],
   ["pathname", text((record) => record.file)],
@@ -57,15 +62,15 @@ export const attributes: ReadonlyMap<string, Attribute> = new Map([
   ["stack_info", none],
   ["lineno", integer(() => 0)],
   ["funcName", text(() => unknownFunction)],
-  ["created", float((record) => record.createdMs / 1000)],
-  ["msecs", float((record) => record.createdMs % 1000)],
-  ["relativeCreated", float((record) => record.createdMs - record.surroundings.startedMs)],
+  ["created", ownFloat((record) => record.createdMs / 1000)],
+  ["msecs", ownFloat((record) => record.createdMs % 1000)],
+  ["relativeCreated", ownFloat((record) => record.createdMs - record.surroundings.startedMs)],
   ["thread", integer((record) => record.surroundings.pid)],
   ["threadName", text(() => "MainThread")],
   ["processName", text(() => "MainProcess")],
   ["process", integer((record) => record.surroundings.pid)],
   ["taskName", none],
-  ["message", text((record) => record.message)],
+  ["message", ownText((record) => record.message)],
 ]);
 
 /** What Python writes where it can't find out. */

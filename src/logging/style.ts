@@ -11,9 +11,15 @@ export type TimeText = (createdMs: number) => string;
 /** Writes one piece of a line. */
 export type Piece = string | ((record: LogRecord) => string);
 
+/** A piece, and whether each record has its own. */
+export interface PlacedPiece {
+  readonly piece: Piece;
+  readonly isOwn: boolean;
+}
+
 /** An attribute that a format may name, `asctime` included. Throws TabPyError `config` for another name. */
 export function attributeOf(name: string, timeText: TimeText): Attribute {
-  if (name === "asctime") return { kind: "text", read: (record) => timeText(record.createdMs) };
+  if (name === "asctime") return { kind: "text", read: (record) => timeText(record.createdMs), isOwn: true };
   const found = attributes.get(name);
   if (found !== undefined) return found;
   throw wrongFormat(`attributes of Python's LogRecord, got ${JSON.stringify(name)}`);
@@ -59,18 +65,48 @@ function quoted(text: string, isAscii: boolean): string {
   return `${quote}${shown}${quote}`;
 }
 
-/** One function for a whole line. */
-export function joinPieces(pieces: readonly Piece[]): (record: LogRecord) => string {
-  const merged: Piece[] = [];
-  for (const piece of pieces) {
-    const last = merged.at(-1);
-    if (typeof piece === "string" && typeof last === "string") merged[merged.length - 1] = last + piece;
-    else merged.push(piece);
+/** One function for a whole line. What lies between the pieces that each record has for its own is remembered. */
+export function joinPieces(pieces: readonly (string | PlacedPiece)[]): (record: LogRecord) => string {
+  const merged: ((record: LogRecord) => string)[] = [];
+  let shared: Piece[] = [];
+  const closeShared = () => {
+    if (shared.length > 0) merged.push(remembered(shared));
+    shared = [];
+  };
+  for (const part of pieces) {
+    if (typeof part === "string" || typeof part.piece === "string" || !part.isOwn) {
+      shared.push(typeof part === "string" ? part : part.piece);
+    } else {
+      closeShared();
+      merged.push(part.piece);
+    }
   }
+  closeShared();
   return (record) => {
     let line = "";
-    for (const piece of merged) line += typeof piece === "string" ? piece : piece(record);
+    for (const write of merged) line += write(record);
     return line;
+  };
+}
+
+/** The text of pieces, made once for each level, logger and file: these are the program's own, and few. */
+function remembered(pieces: readonly Piece[]): (record: LogRecord) => string {
+  const write = (record: LogRecord) =>
+    pieces.map((piece) => (typeof piece === "string" ? piece : piece(record))).join("");
+  if (pieces.every((piece) => typeof piece === "string")) {
+    const text = pieces.join("");
+    return () => text;
+  }
+  const kept = new Map<string, { level: string; file: string; text: string }[]>();
+  return (record) => {
+    const { level, name, file } = record;
+    const entries = kept.get(name);
+    const found = entries?.find((entry) => entry.file === file && entry.level === level);
+    if (found !== undefined) return found.text;
+    const text = write(record);
+    if (entries === undefined) kept.set(name, [{ level, file, text }]);
+    else entries.push({ level, file, text });
+    return text;
   };
 }
 

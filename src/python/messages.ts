@@ -93,8 +93,8 @@ export interface ReplyHeader {
   readonly took: number;
   /** What the call left running; such a worker is not used again. */
   readonly leftovers?: "processes" | "threads";
-  /** The function that the call evaluated, where the log pipe has not said it (programs/announcement.py). */
-  readonly function?: string;
+  /** The function that the call evaluated, where the log pipe has not said it: its text and a number, then the number. */
+  readonly function?: number | readonly [number: number, text: string];
   /** A quoted hash of a query's response. */
   readonly etag?: string;
 }

@@ -296,7 +296,7 @@ export class Pool implements Service {
       endpoints: this.#options.endpoints,
       refuse: (hello) => unsuitable(command, hello),
       onFunction: this.#evaluateLog.isEnabled("INFO")
-        ? (callId, text) => inCall(this.#evaluateLog, callId).info(`function to evaluate=${text}`)
+        ? (callId, message) => inCall(this.#evaluateLog, callId).info(message)
         : undefined,
       onOutput: (callId, line) => inCall(this.#outputLog, callId, true).info(line),
       onFree: (worker) => this.#serve(worker),

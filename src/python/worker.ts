@@ -33,8 +33,8 @@ export interface WorkerOptions {
   readonly endpoints: EndpointLookup;
   /** Why an interpreter can't be used, undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
-  /** Takes the function that a call evaluates; undefined: workers don't say it. */
-  readonly onFunction: ((callId: string | undefined, text: string) => void) | undefined;
+  /** Takes what the log is to say about the function that a call evaluates; undefined: workers don't say it. */
+  readonly onFunction: ((callId: string | undefined, message: string) => void) | undefined;
   /** Takes a line that was printed; `callId` is undefined outside of calls. */
   readonly onOutput: (callId: string | undefined, line: string) => void;
   /** Called when the worker has answered and can take another call. */
@@ -62,6 +62,8 @@ export class Worker {
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
   readonly #sent: SentCalls;
+  /** What the log says about functions, by the worker's numbers for them (programs/announcement.py). */
+  readonly #functions = new Map<number, string>();
   /** Name of a deployed function -> key of the archive that the worker has loaded. */
   readonly #models = new Map<string, string>();
   #startOutput = "";
@@ -80,7 +82,7 @@ export class Worker {
       this.#process.log,
       this.#marker,
       (number, line) => this.#printed(number, line),
-      (number, text) => options.onFunction?.(this.#callIds.get(number), text),
+      (number, text) => options.onFunction?.(this.#callIds.get(number), functionMessage(text)),
     );
     this.#sent = new SentCalls({
       onBegin: (number) => this.#output.setRunning(number),
@@ -282,7 +284,7 @@ export class Worker {
     if (sent === undefined || header.id !== sent.number) return;
     this.#sent.shift(header.kind === "returned" ? undefined : header.took / 1000);
     this.#answered++;
-    if (header.function !== undefined) this.#options.onFunction?.(sent.job.call.callId, header.function);
+    if (header.function !== undefined) this.#tellFunction(sent.job.call.callId, header.function);
     if (header.leftovers !== undefined) this.#lostReason ??= `its call left ${header.leftovers} running`;
     switch (header.kind) {
       case "result":
@@ -306,6 +308,12 @@ export class Worker {
       this.#process.kill(this.#pid);
       this.#options.onLost(this, `its call left ${header.leftovers} running`);
     }
+  }
+
+  #tellFunction(callId: string, known: NonNullable<ReplyHeader["function"]>): void {
+    if (typeof known !== "number") this.#functions.set(known[0], functionMessage(known[1]));
+    const message = this.#functions.get(typeof known === "number" ? known : known[0]);
+    if (message !== undefined) this.#options.onFunction?.(callId, message);
   }
 
   #return(calls: readonly SentCall[]): void {
@@ -349,4 +357,9 @@ export class Worker {
     if (!this.#isReady && this.#startOutput.length < quotedStartOutput) this.#startOutput += `${line}\n`;
     else this.#options.onOutput(this.#callIds.get(number), line);
   }
+}
+
+/** TabPy's words. */
+function functionMessage(text: string): string {
+  return `function to evaluate=${text}`;
 }

@@ -5,7 +5,7 @@ import unittest
 
 from worker_process import MARKER, WorkerProcess
 
-from _tabpy_worker.announcement import MEMORY_BYTES, encode_function
+from _tabpy_worker.announcement import MAX_NUMBERED, MEMORY_BYTES, encode_function
 
 
 def said(number, text):
@@ -32,8 +32,14 @@ class EncodeFunctionTest(unittest.TestCase):
 
 class AnnouncementTest(unittest.TestCase):
     def setUp(self):
-        self.worker = WorkerProcess(announce=True)
-        self.addCleanup(self.worker.close)
+        self.worker = self.start()
+
+    def start(self, quick=60_000_000):
+        """A worker to which every call is quick, however busy the machine."""
+        replace = "QUICK_MICROSECONDS = 5000", "QUICK_MICROSECONDS = %d" % quick
+        worker = WorkerProcess(announce=True, replace=replace)
+        self.addCleanup(worker.close)
+        return worker
 
     def make_quick(self, script, *arguments):
         self.assertEqual(self.worker.evaluate(script, *arguments)[0]["kind"], "result")
@@ -47,14 +53,26 @@ class AnnouncementTest(unittest.TestCase):
     def test_goes_out_with_the_answer_of_a_script_that_was_quick(self):
         self.make_quick("return _arg1", 1)
         header, body = self.worker.evaluate("return _arg1", 2)
-        self.assertEqual((header["function"], body), ("def _user_script(tabpy, _arg1):\n return _arg1", 2))
+        self.assertEqual((header["function"], body), ([1, "def _user_script(tabpy, _arg1):\n return _arg1"], 2))
+        self.assertEqual(self.worker.evaluate("return _arg1", 3)[0]["function"], 1)
         self.assertEqual(self.worker.printed(), "")
 
+    def test_has_a_number_of_its_own_until_numbers_begin_anew(self):
+        known = {}
+        for script in ["return %d" % at for at in range(MAX_NUMBERED + 5)] * 2:
+            self.worker.value(script)
+            function = self.worker.evaluate(script)[0]["function"]
+            if isinstance(function, list):
+                known[function[0]] = function[1]
+                function = function[0]
+            self.assertEqual(known[function], "def _user_script(tabpy):\n " + script)
+        self.assertEqual(set(known), set(range(1, MAX_NUMBERED + 1)))
+
     def test_is_said_before_each_run_of_a_script_that_is_not(self):
-        script = "import time\ntime.sleep(0.02)"
+        worker = self.start(quick=0)
         for number in (1, 2):
-            self.assertNotIn("function", self.worker.evaluate(script)[0])
-            self.assertTrue(self.worker.printed().startswith("\n%s function %d " % (MARKER, number)))
+            self.assertNotIn("function", worker.evaluate("import time\ntime.sleep(0.001)")[0])
+            self.assertTrue(worker.printed().startswith("\n%s function %d " % (MARKER, number)))
 
     def test_is_said_before_what_the_script_prints(self):
         script = "print('x')"
@@ -72,8 +90,7 @@ class AnnouncementTest(unittest.TestCase):
     def test_is_said_by_the_keeper_when_the_worker_ends(self):
         for ending in ("import os\nif _arg1: os._exit(3)", "import os\nif _arg1: os.kill(os.getpid(), 9)"):
             with self.subTest(ending):
-                worker = WorkerProcess(announce=True)
-                self.addCleanup(worker.close)
+                worker = self.start()
                 worker.evaluate(ending, 0)
                 worker.printed()
                 self.assertIsNone(worker.evaluate(ending, 1))

@@ -10,13 +10,16 @@ import os
 import struct
 
 MAX_CHARACTERS = 8192
-# A call of at most this time, in nanoseconds, is quick.
-QUICK_NS = 5_000_000
+# A call of at most this time is quick.
+QUICK_MICROSECONDS = 5000
+# Functions that the server knows by a number instead of their text.
+MAX_NUMBERED = 512
+
+_CALL = struct.Struct("<Q")  # 0 when nothing is left to be said
+_LENGTH = struct.Struct("<I")
+_TEXT_AT = _CALL.size + _LENGTH.size
 # Every character may be two escapes of six bytes.
 MEMORY_BYTES = 12 * MAX_CHARACTERS + 16384
-
-_LENGTH = struct.Struct("<I")
-_NOTHING = _LENGTH.pack(0)
 
 
 def encode_function(text, argument_names):
@@ -39,16 +42,20 @@ def share_memory():
         return None
 
 
-def say_last_words(memory, fd):
-    """Write what the worker has left there, for the log."""
+def say_last_words(memory, fd, marker):
+    """Write what the worker could not say any more, for the log."""
     if memory is None:
         return
-    length, = _LENGTH.unpack_from(memory)
-    if 0 < length <= MEMORY_BYTES - _LENGTH.size:
-        try:
-            os.write(fd, memory[_LENGTH.size:_LENGTH.size + length])
-        except OSError:
-            pass
+    (call,), (length,) = _CALL.unpack_from(memory), _LENGTH.unpack_from(memory, _CALL.size)
+    if call and 0 < length <= MEMORY_BYTES - _TEXT_AT:
+        _write(fd, marker, call, memory[_TEXT_AT:_TEXT_AT + length])
+
+
+def _write(fd, marker, call, encoded):
+    try:
+        os.write(fd, b"\n%s function %d %s\n" % (marker, call, encoded))
+    except OSError:
+        pass  # a script closed the descriptor
 
 
 class Announcer:
@@ -58,38 +65,53 @@ class Announcer:
         self._fd = fd
         self._marker = marker
         self._memory = memory
-        self._line = None
-        self._encoded = None
+        self._stored = None  # the script whose function is in the memory
+        self._script = None
+        self._call = 0  # the call whose function is still to be said
+        self._round = 1
+        self._count = 0
 
-    def start_call(self, number, encoded, is_quick):
-        """`encoded` is what `encode_function` gave, `is_quick` whether it may be said later."""
-        self._encoded = encoded
-        self._line = b"\n%s function %d %s\n" % (self._marker, number, encoded)
-        if is_quick and self._memory is not None:
-            end = _LENGTH.size + len(self._line)
-            self._memory[:end] = _LENGTH.pack(len(self._line)) + self._line
-        else:
-            self.say()
+    def start_call(self, number, script):
+        self._script = script
+        if not script.is_quick or self._memory is None:
+            _write(self._fd, self._marker, number, script.announcement())
+            return
+        if script is not self._stored:
+            encoded = script.announcement()
+            self._memory[_CALL.size:_TEXT_AT + len(encoded)] = _LENGTH.pack(len(encoded)) + encoded
+            self._stored = script
+        _CALL.pack_into(self._memory, 0, number)
+        self._call = number
 
     def say(self):
         """Say it now, unless it has been said."""
-        if self._line is not None:
-            try:
-                os.write(self._fd, self._line)
-            except OSError:
-                pass  # a script closed the descriptor
+        if self._call:
+            _write(self._fd, self._marker, self._call, self._script.announcement())
             self._forget()
 
-    def take(self):
-        """What has not been said yet, as JSON for the header of the answer, or None."""
-        if self._line is None:
+    def end_call(self, took):
+        """What has not been said yet, as JSON for the header of the answer, or None. The call took microseconds.
+
+        That is `[number, text]`, and from then on the number alone.
+        """
+        script = self._script
+        if script is None:
             return None
-        encoded = self._encoded
+        self._script = None
+        script.is_quick = took <= QUICK_MICROSECONDS
+        if not self._call:
+            return None
         self._forget()
-        return encoded
+        if script.numbered[0] == self._round:
+            return script.numbered[1]
+        if self._count == MAX_NUMBERED:  # the numbers begin anew, and the server forgets what they were
+            self._round += 1
+            self._count = 0
+        self._count += 1
+        number = b"%d" % self._count
+        script.numbered = self._round, number
+        return b"[%b,%b]" % (number, script.announcement())
 
     def _forget(self):
-        self._line = None
-        self._encoded = None
-        if self._memory is not None:
-            self._memory[:_LENGTH.size] = _NOTHING
+        self._call = 0
+        _CALL.pack_into(self._memory, 0, 0)

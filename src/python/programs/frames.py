@@ -99,12 +99,15 @@ class FrameWriter:
 
         Raises OSError when the server is gone.
         """
-        head = b'{"id":%d,"kind":"%b","took":%d' % (number, kind, took)
         if more:  # rare: else not worth the JSON encoder
-            head += b"," + json.dumps(more).encode("ascii")[1:-1]
-        if function is not None:
-            head += b',"function":' + function
-        self._write_frame(head + b"}", body)
+            head = json.dumps({"id": number, "kind": kind.decode(), "took": took, **more}).encode("ascii")
+            if function is not None:
+                head = b'%b,"function":%b}' % (head[:-1], function)
+        elif function is None:
+            head = b'{"id":%d,"kind":"%b","took":%d}' % (number, kind, took)
+        else:
+            head = b'{"id":%d,"kind":"%b","took":%d,"function":%b}' % (number, kind, took, function)
+        self._write_frame(head, body)
 
     def write(self, header, body=b""):
         """Write one frame whole. Raises OSError when the server is gone."""

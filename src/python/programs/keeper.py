@@ -24,7 +24,7 @@ FAREWELL_SECONDS = 0.5
 HUNT_SECONDS = 3.0
 
 
-def keep():
+def keep(marker):
     """Fork the worker. Returns in the worker, with the memory that it shares with the keeper, which ends in here."""
     prctl = _load_prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -38,7 +38,7 @@ def keep():
             os._exit(1)
         return memory
     try:
-        _watch(worker, memory)
+        _watch(worker, memory, marker)
     finally:
         os._exit(1)
 
@@ -54,7 +54,7 @@ def _load_prctl():
     return lambda *_: -1
 
 
-def _watch(worker, memory):
+def _watch(worker, memory, marker):
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -83,7 +83,7 @@ def _watch(worker, memory):
             else:
                 os.read(wake_read, 4096)
     found = _kill_all(worker)
-    say_last_words(memory, 2)
+    say_last_words(memory, 2, marker.encode("ascii"))
     _exit_like(found if status is None else status)
 
 

@@ -30,7 +30,7 @@ class ScriptOutput:
     def __init__(self, marker, memory=None):
         self._marker = marker.encode("ascii")
         self._fd = os.dup(2)  # a script that closes 2 closes it for its own C code only
-        self._announcer = Announcer(self._fd, self._marker, memory)
+        self.announcer = Announcer(self._fd, self._marker, memory)
         self._call = 0
         self._begun = False
         self._process = os.getpid()
@@ -65,16 +65,12 @@ class ScriptOutput:
     def begin(self):
         if not self._begun and os.getpid() == self._process:
             self._begun = True
-            self._announcer.say()
+            self.announcer.say()
             os.write(self._fd, b"\n%s begin %d\n" % (self._marker, self._call))
 
     def announce(self, script):
         """Have the log say which function the call evaluates, now or with the answer (announcement.py)."""
-        self._announcer.start_call(self._call, script.announcement(), script.is_quick)
-
-    def take_function(self):
-        """The function as JSON for the header of the answer, unless the log pipe has it."""
-        return self._announcer.take()
+        self.announcer.start_call(self._call, script)
 
     def end_call(self):
         """Flush, mark the end if anything was printed, and give back sound streams."""

@@ -40,7 +40,8 @@ class EmptyScript(Exception):
 class Script:
     """A compiled script; `bind` gives it globals of its own."""
 
-    __slots__ = ("_announcement", "_argument_names", "_code", "_presets", "_text", "_used_presets", "is_quick")
+    __slots__ = ("_announcement", "_argument_names", "_code", "_presets", "_text", "_used_presets", "is_quick",
+                 "numbered")
 
     def __init__(self, text, argument_names):
         if text.startswith("\ufeff"):
@@ -55,6 +56,7 @@ class Script:
         self._argument_names = argument_names
         self._announcement = None
         self.is_quick = False
+        self.numbered = 0, b""  # what the server knows its function by (announcement.py)
 
     def announcement(self):
         """The function for the log (announcement.py), made once."""

@@ -38,6 +38,6 @@ def run(start, sources):
     sys.meta_path.append(SourceFinder(sources))
     if os.name == "posix":
         from _tabpy_worker import keeper
-        start["memory"] = keeper.keep()  # returns in the worker only
+        start["memory"] = keeper.keep(start["marker"])  # returns in the worker only
     from _tabpy_worker import worker
     worker.main(start)

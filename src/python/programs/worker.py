@@ -14,7 +14,6 @@ import sys
 import time
 
 from _tabpy_worker import evaluation, failures, models, queries, results, scripts
-from _tabpy_worker.announcement import QUICK_NS
 from _tabpy_worker.frames import MAX_BODY_BYTES, Channel, FrameReader, FrameWriter
 from _tabpy_worker.output import ScriptOutput
 from _tabpy_worker.tabpy_object import Endpoints, TabPy
@@ -108,7 +107,7 @@ class Worker:
             if leftovers:
                 more = {**more, "leftovers": leftovers}
             took = (time.monotonic_ns() - began) // 1000
-            self._channel.reply(number, kind, answer, took, more, self._output.take_function())
+            self._channel.reply(number, kind, answer, took, more, self._output.announcer.end_call(took))
             answer = self._used = None
             if leftovers:
                 self._channel.wait_for_end()
@@ -123,11 +122,9 @@ class Worker:
             body = None
             if self._announces:
                 self._output.announce(script)
-            began = time.monotonic_ns()
             value = script.bind()(self._tabpy, *arguments)
             if is_large:
                 self._used = arguments, value
-            script.is_quick = time.monotonic_ns() - began <= QUICK_NS
             arguments = None
             return b"result", _checked(results.encode(value, self._orjson)), {}
         except evaluation.Rejected:
