@@ -4,6 +4,7 @@
 import { errorText, TabPyError } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
+import { CallQueue, unavailable } from "./call-queue.ts";
 import { type Command, commandText, noSuitablePython, unsuitable } from "./interpreter.ts";
 import { watchMemory } from "./memory.ts";
 import type { Call, Reply } from "./messages.ts";
@@ -31,12 +32,6 @@ export interface PoolOptions {
   readonly log: Logger;
 }
 
-interface Waiting extends Job {
-  readonly reject: (error: TabPyError) => void;
-  readonly timer: NodeJS.Timeout;
-  readonly onAbort: () => void;
-}
-
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
 /** How long stopped workers may take to be gone. */
@@ -57,9 +52,7 @@ export class Pool implements Service {
   readonly #workers = new Set<Worker>();
   readonly #starting = new Set<Worker>();
   readonly #idle: Worker[] = [];
-  readonly #queue = new Set<Waiting>();
-  /** Calls that a worker gave back: first in line. */
-  readonly #returned: Job[] = [];
+  readonly #queue: CallQueue;
   readonly #ending = new Set<Promise<unknown>>();
   /** Workers that loader.ts uses, beside the others. */
   readonly #extra = new Set<Worker>();
@@ -74,6 +67,7 @@ export class Pool implements Service {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#queue = new CallQueue(options.queueSize, options.queueTimeoutMs);
     this.#log = options.log;
     this.#outputLog = options.log.for("script.py");
     this.#evaluateLog = options.log.for("evaluate.ts");
@@ -99,14 +93,14 @@ export class Pool implements Service {
     this.#isStopping = true;
     this.#stopWatching();
     clearTimeout(this.#retryTimer);
-    this.#rejectQueue("The server is stopping", 1);
+    this.#queue.rejectAll("The server is stopping", 1);
     for (const worker of this.#extra) worker.kill("the server is stopping");
     for (const worker of [...this.#workers]) {
       this.#forget(worker);
       if (worker.isBusy || worker.pid === undefined) worker.kill("the server is stopping");
       else worker.end();
     }
-    this.#rejectQueue("The server is stopping", 1); // what the workers gave back
+    this.#queue.rejectAll("The server is stopping", 1); // what the workers gave back
     const late = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
     await Promise.race([Promise.all(this.#ending), late]);
   }
@@ -123,17 +117,12 @@ export class Pool implements Service {
       }
       if (this.#isStopping) return reject(unavailable("The server is stopping", "", 1));
       if (this.#retryTimer !== undefined && this.#workers.size === 0) return reject(this.#noPython());
-      if (this.#queue.size >= this.#options.queueSize) {
-        return reject(
-          unavailable("The server is busy", `${this.#queue.size} calls are waiting for a worker`, 1),
-        );
-      }
-      this.#enqueue(job, reject);
+      this.#queue.add(job, reject);
     });
 
   /** A worker that is busy for so short a time that to wait for it takes less than to wake another one. */
   #quickWorker(call: Call): Worker | undefined {
-    if (this.#queue.size > 0 || this.#returned.length > 0) return undefined;
+    if (!this.#queue.isEmpty) return undefined;
     const limit = this.#options.workerMaxRequests;
     for (const worker of this.#workers) {
       if (worker.isQuickFor(call) && (limit === 0 || worker.callCount < limit)) return worker;
@@ -149,37 +138,13 @@ export class Pool implements Service {
     return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0];
   }
 
-  #enqueue(job: Job, reject: (error: TabPyError) => void): void {
-    const onAbort = () => {
-      this.#leaveQueue(waiting);
-      job.resolve({ kind: "cancelled" });
-    };
-    const timer = setTimeout(() => {
-      this.#leaveQueue(waiting);
-      const info = `no worker was free within ${this.#options.queueTimeoutMs / 1000} s`;
-      reject(unavailable("The server is busy", info, 1));
-    }, this.#options.queueTimeoutMs);
-    const waiting: Waiting = { ...job, reject, timer, onAbort };
-    job.call.signal.addEventListener("abort", onAbort);
-    this.#queue.add(waiting);
-  }
-
-  #leaveQueue(waiting: Waiting): void {
-    this.#queue.delete(waiting);
-    clearTimeout(waiting.timer);
-    waiting.call.signal.removeEventListener("abort", waiting.onAbort);
-  }
-
   /** The next call in line if `worker` can take it; it has left the line then. */
   #nextFor(worker: Worker): Job | undefined {
-    const [returned] = this.#returned;
-    if (returned !== undefined) return worker.canTake(returned.call) ? this.#returned.shift() : undefined;
+    const { first, hasReturned } = this.#queue;
+    if (first === undefined || !worker.canTake(first.call)) return undefined;
     // Behind a running call only what is more than the others' share: they may be free sooner.
-    if (worker.isBusy && this.#queue.size < this.#workers.size) return undefined;
-    const [waiting] = this.#queue;
-    if (waiting === undefined || !worker.canTake(waiting.call)) return undefined;
-    this.#leaveQueue(waiting);
-    return waiting;
+    if (!hasReturned && worker.isBusy && this.#queue.size < this.#workers.size) return undefined;
+    return this.#queue.shift();
   }
 
   /** A worker has answered: give it what it can take, or replace it when it is used up. */
@@ -201,8 +166,8 @@ export class Pool implements Service {
 
   /** Calls that did not begin where they were sent. */
   #takeBack(jobs: readonly Job[]): void {
-    this.#returned.push(...jobs);
-    while (this.#returned.length > 0) {
+    this.#queue.giveBack(jobs);
+    while (this.#queue.hasReturned) {
       const worker = this.#idle.pop();
       if (worker === undefined) return;
       this.#serve(worker);
@@ -320,7 +285,7 @@ export class Pool implements Service {
       this.#retryTimer = undefined;
       this.#fill();
     }, pauseMs);
-    if (this.#workers.size === 0) this.#rejectQueue(this.#noPython().message, this.#retrySeconds());
+    if (this.#workers.size === 0) this.#queue.rejectAll(this.#noPython().message, this.#retrySeconds());
   }
 
   #workerOptions(command: Command): WorkerOptions {
@@ -340,14 +305,6 @@ export class Pool implements Service {
     };
   }
 
-  #rejectQueue(message: string, retryAfterSeconds: number): void {
-    for (const job of this.#returned.splice(0)) job.resolve({ kind: "lost", reason: message });
-    for (const waiting of [...this.#queue]) {
-      this.#leaveQueue(waiting);
-      waiting.reject(unavailable(message, "", retryAfterSeconds));
-    }
-  }
-
   #retrySeconds(): number {
     return Math.max(1, Math.ceil((this.#retryAt - Date.now()) / 1000));
   }
@@ -364,9 +321,4 @@ export class Pool implements Service {
 /** `isShown`: what a script prints is of no use without the request that it belongs to. */
 function inCall(log: Logger, callId: string | undefined, isShown = false): Logger {
   return callId === undefined ? log : log.inCall(callId, isShown);
-}
-
-function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {
-  const headers = { "Retry-After": String(retryAfterSeconds) };
-  return new TabPyError("unavailable", message, info === "" ? { headers } : { info, headers });
 }

@@ -105,8 +105,8 @@ test(
     await run(["user", "add", "-u", "carl", "-p", "x:y", "-f", one.file]);
     await until("carl to come in", async () => (await one.info(basic("carl:x:y"))).status === 200);
     expect((await one.info(bob)).status).toBe(401);
-    expect(one.server.log).toContain('User "bob" was removed\n');
-    expect(one.server.log).toContain('User "carl" was added\n');
+    await one.server.waitForLog('User "bob" was removed\n');
+    await one.server.waitForLog('User "carl" was added\n');
 
     writeFileSync(one.file, users.replace(passwordHash("alice", password), passwordHash("alice", "new")));
     one.server.process.kill("SIGHUP");

@@ -235,15 +235,14 @@ test(
       env: { TABPY_EVALUATE_TIMOUT: "5" },
       config: "[TabPy]\nTABPY_GZIP_ENABLED = false\nSOMETHING_ELSE = 1\n",
     });
-    const { log } = server;
     const file = server.path("tabpy.conf");
-    expect(log).toContain(
+    await server.waitForLog(
       "[WARNING] (serve.ts:serve:0): Unknown setting TABPY_EVALUATE_TIMOUT (environment) is ignored: did you mean TABPY_EVALUATE_TIMEOUT?\n",
     );
-    expect(log).toContain(
+    await server.waitForLog(
       `Unknown setting TABPY_GZIP_ENABLED (${file} line 2) is ignored: did you mean TABPY_GZIP_ENABLE?\n`,
     );
-    expect(log).toContain(`Unknown setting SOMETHING_ELSE (${file} line 3) is ignored\n`);
+    await server.waitForLog(`Unknown setting SOMETHING_ELSE (${file} line 3) is ignored\n`);
   },
   testMs,
 );
@@ -369,7 +368,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const answer = (await held.answer) as Answer;
       expect([answer.status, answer.json]).toEqual([200, "held"]);
       expect(await server.exited).toBe(0);
-      expect(server.log).toContain(`Stopping on ${signal}\n`);
+      await server.waitForLog(`Stopping on ${signal}\n`);
       await server.expectNothingLeft();
     },
     testMs,

@@ -96,7 +96,7 @@ test(
       expect(file()).toMatch(one);
       expect(server.log).not.toMatch(one);
     }
-    expect(server.log).toMatch(line("INFO", "serve", `Web service listening on port ${server.port}`));
+    await server.waitForLog(line("INFO", "serve", `Web service listening on port ${server.port}`));
   },
   testMs,
 );
