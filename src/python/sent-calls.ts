@@ -8,7 +8,7 @@ const leaseMs = 5;
 /** A call is sent behind another one only when the last one took no longer than this. */
 const shortCallMs = 2;
 /** About what it takes to wake an idle process on another core, and to have its answer. */
-const quickCallMs = 0.1;
+const quickCallMs = 0.2;
 /** Larger bodies are not sent twice for a little time gained. */
 const maxAheadBodyBytes = 64 * 1024;
 const maxAheadCalls = 4;
