@@ -25,8 +25,11 @@
 
 import type { Header } from "./messages.ts";
 
-/** Larger headers are no frame of ours: a script has written to the channel. */
-export const maxHeaderBytes = 64 * 1024;
+/**
+ * Larger headers are no frame of ours: a script has written to the channel. The largest of ours tells a function of
+ * 8192 characters, each of them two escapes of six bytes.
+ */
+export const maxHeaderBytes = 128 * 1024;
 /** The largest result that a worker may send: 1 GiB. */
 export const maxBodyBytes = 1024 * 1024 * 1024;
 

@@ -226,3 +226,10 @@ test("Pool names the interpreter that it can't use", async () => {
     `${old} is Python 3.6.1 (/old); expected CPython 3.9 or newer, set TABPY_PYTHON`,
   );
 });
+
+test("a quick script of characters that JSON escapes twice is answered each time", async () => {
+  await using pool = await startPool({ size: 1 });
+  const script = `x = "${"\u{1f642}".repeat(8000)}"\nreturn len(x)`;
+  for (let at = 0; at < 4; at++) expect(await value(run(pool, script))).toBe(8000);
+  expect(lines.filter((line) => line.includes("is lost"))).toEqual([]);
+});
