@@ -20,7 +20,8 @@ export interface BodyLimits {
 
 /** A body and the end of its time in memory. */
 export interface Body {
-  readonly bytes: Buffer;
+  /** In the pieces that came. */
+  readonly pieces: readonly Buffer[];
   /** To be called when the bytes are not needed any more. */
   release(): void;
 }
@@ -49,9 +50,10 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
     };
     try {
       const raw = await readAll(request, gone, limits, hold);
-      const bytes = limits.isGzipEnabled && isGzip(request) ? await unpack(raw, limits.maxBytes) : raw;
-      hold(bytes === raw ? 0 : bytes.length);
-      return { bytes, release };
+      if (!limits.isGzipEnabled || !isGzip(request)) return { pieces: raw, release };
+      const bytes = await unpack(Buffer.concat(raw), limits.maxBytes);
+      hold(bytes.length);
+      return { pieces: [bytes], release };
     } catch (error) {
       release();
       throw error;
@@ -70,7 +72,7 @@ function readAll(
   gone: AbortSignal,
   { maxBytes, timeoutMs }: BodyLimits,
   hold: (bytes: number) => void,
-): Promise<Buffer> {
+): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -95,8 +97,7 @@ function readAll(
     request.on("data", onData);
     request.on("end", () => {
       clearTimeout(timer);
-      const [first] = chunks;
-      resolve(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
+      resolve(chunks);
     });
     request.on("error", broken);
     gone.addEventListener("abort", broken, { once: true });

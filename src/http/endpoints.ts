@@ -104,8 +104,9 @@ export function uploadArchive({ endpoints }: AppOptions): Handler {
 async function readJson(c: Context<AppEnv>, readBody: ReadBody): Promise<unknown> {
   const body = await readBody(c.env.incoming, c.get("gone"));
   try {
-    if (body.bytes.length === 0) throw new TabPyError("bad-request", "Input body cannot be empty");
-    return parseExactJson(decodeUtf8(body.bytes));
+    const bytes = Buffer.concat(body.pieces);
+    if (bytes.length === 0) throw new TabPyError("bad-request", "Input body cannot be empty");
+    return parseExactJson(decodeUtf8(bytes));
   } catch (error) {
     if (error instanceof TabPyError) throw error;
     throw new TabPyError("bad-request", "Failed to decode input body", { info: errorText(error) });

@@ -25,7 +25,7 @@ export function evaluate(options: AppOptions, readBody: ReadBody): (c: Context<A
       const reply = await options.execute({
         callId: c.get("callId"),
         what: { kind: "evaluate" },
-        body: body.bytes,
+        body: body.pieces,
         timeoutMs: options.evaluateTimeoutMs,
         signal: gone,
       });

@@ -23,7 +23,7 @@ export function query(options: AppOptions, readBody: ReadBody): (c: Context<AppE
         options.execute({
           callId: c.get("callId"),
           what: { kind: "query", model: resolution.kind === "model" ? resolution.model : undefined },
-          body: body.bytes,
+          body: body.pieces,
           timeoutMs: options.queryTimeoutMs,
           signal: gone,
         });

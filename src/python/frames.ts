@@ -5,7 +5,7 @@
 // The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
 // untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 //
-// server to worker   start     body {module name: source}; `marker`, `orjson`, `models`
+// server to worker   start     body {module name: source}; `marker`, `orjson`, `keepMemory`, `models`
 //                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
 //                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
 //                    load      see whether `model` loads
@@ -23,6 +23,7 @@
 // A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
 // left running. No call begins after it. The result of a query carries `etag`.
 
+import type { Writable } from "node:stream";
 import type { Header } from "./messages.ts";
 
 /**
@@ -33,29 +34,81 @@ export const maxHeaderBytes = 128 * 1024;
 /** The largest result that a worker may send: 1 GiB. */
 export const maxBodyBytes = 1024 * 1024 * 1024;
 
-/** Bodies up to this size go out in one write with their header. */
-const joinUpToBytes = 64 * 1024;
+/** Bodies up to this size go out in one write with their header, larger ones in parts of it. */
+const partBytes = 64 * 1024;
 
-/** The pieces to write for one frame: one buffer when the body is small, else the head and the body itself. */
-export function encodeFrame(header: Header, body: Uint8Array): [Uint8Array] | [Uint8Array, Uint8Array] {
+const nothing = Buffer.alloc(0);
+
+/** Writes frames to a stream, no faster than it takes them: it would copy what it has to keep. */
+export class FrameWriter {
+  readonly #stream: Writable;
+  readonly #waiting: Uint8Array[] = [];
+  #isFull = false;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  write(header: Header, body: readonly Uint8Array[]): void {
+    this.#waiting.push(...encodeFrame(header, body));
+    if (!this.#isFull) this.#flush();
+  }
+
+  #flush(): void {
+    this.#isFull = false;
+    for (let piece = this.#waiting.shift(); piece !== undefined; piece = this.#waiting.shift()) {
+      if (this.#stream.write(piece)) continue;
+      this.#isFull = true;
+      this.#stream.once("drain", () => this.#flush());
+      return;
+    }
+  }
+}
+
+/** The pieces to write for one frame: one buffer when the body is small, else the head and the body in parts. */
+export function encodeFrame(header: Header, body: readonly Uint8Array[]): readonly Uint8Array[] {
   const head = Buffer.from(JSON.stringify(header));
-  const joined = body.length <= joinUpToBytes;
-  const frame = Buffer.allocUnsafe(8 + head.length + (joined ? body.length : 0));
+  const bodyBytes = byteLength(body);
+  const joined = bodyBytes <= partBytes;
+  const frame = Buffer.allocUnsafe(8 + head.length + (joined ? bodyBytes : 0));
   frame.writeUInt32LE(head.length, 0);
-  frame.writeUInt32LE(body.length, 4);
+  frame.writeUInt32LE(bodyBytes, 4);
   frame.set(head, 8);
-  if (!joined) return [frame, body];
-  frame.set(body, 8 + head.length);
+  if (!joined) return [frame, ...body.flatMap(cut)];
+  let at = 8 + head.length;
+  for (const piece of body) {
+    frame.set(piece, at);
+    at += piece.length;
+  }
   return [frame];
+}
+
+function cut(piece: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < piece.length; at += partBytes) parts.push(piece.subarray(at, at + partBytes));
+  return parts;
+}
+
+/** Length of what is in pieces. */
+export function byteLength(pieces: readonly Uint8Array[]): number {
+  let sum = 0;
+  for (const piece of pieces) sum += piece.length;
+  return sum;
+}
+
+/** A frame of which part has come. */
+interface Opened {
+  readonly header: Header;
+  readonly body: Buffer;
+  filled: number;
 }
 
 /** Cuts a stream of bytes into frames. */
 export class FrameDecoder {
   readonly #onFrame: (header: Header, body: Buffer) => void;
-  #chunks: Buffer[] = [];
-  #size = 0;
-  /** Bytes that the next step needs: the lengths, or the whole frame. */
-  #wanted = 8;
+  /** What has come of the lengths and the header. */
+  #begun: Buffer = nothing;
+  #opened: Opened | undefined;
 
   constructor(onFrame: (header: Header, body: Buffer) => void) {
     this.#onFrame = onFrame;
@@ -63,39 +116,49 @@ export class FrameDecoder {
 
   /** Whether part of a frame has come, and not yet the rest. */
   get isInsideFrame(): boolean {
-    return this.#size > 0;
+    return this.#opened !== undefined || this.#begun.length > 0;
   }
 
   /** Take the next bytes. Throws when they can't be a frame; nothing after that is to be trusted. */
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    while (this.#size >= this.#wanted) {
-      const data = this.#join();
-      const headBytes = data.readUInt32LE(0);
-      const bodyBytes = data.readUInt32LE(4);
-      if (headBytes > maxHeaderBytes || bodyBytes > maxBodyBytes) {
-        throw new Error(`No frame on the channel: header of ${headBytes} bytes, body of ${bodyBytes} bytes`);
-      }
-      const end = 8 + headBytes + bodyBytes;
-      if (data.length < end) {
-        this.#wanted = end;
-        return;
-      }
-      const header = JSON.parse(data.toString("utf8", 8, 8 + headBytes));
-      const rest = data.subarray(end);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#size = rest.length;
-      this.#wanted = 8;
-      this.#onFrame(header, data.subarray(8 + headBytes, end));
+    for (let rest = chunk; rest.length > 0; ) {
+      rest = this.#opened === undefined ? this.#open(rest) : this.#fill(this.#opened, rest);
     }
   }
 
-  #join(): Buffer {
-    const [first] = this.#chunks;
-    if (first !== undefined && this.#chunks.length === 1) return first;
-    const joined = Buffer.concat(this.#chunks, this.#size);
-    this.#chunks = [joined];
-    return joined;
+  /** Take lengths and header, and the body too when it is there; what is left of `chunk`. */
+  #open(chunk: Buffer): Buffer {
+    const data = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    this.#begun = data;
+    if (data.length < 8) return nothing;
+    const headBytes = data.readUInt32LE(0);
+    const bodyBytes = data.readUInt32LE(4);
+    if (headBytes > maxHeaderBytes || bodyBytes > maxBodyBytes) {
+      throw new Error(`No frame on the channel: header of ${headBytes} bytes, body of ${bodyBytes} bytes`);
+    }
+    const bodyStart = 8 + headBytes;
+    if (data.length < bodyStart) return nothing;
+    this.#begun = nothing;
+    const header = JSON.parse(data.toString("utf8", 8, bodyStart));
+    const end = bodyStart + bodyBytes;
+    if (data.length < end) {
+      this.#opened = { header, body: Buffer.allocUnsafe(bodyBytes), filled: 0 };
+      return data.subarray(bodyStart);
+    }
+    this.#onFrame(header, data.subarray(bodyStart, end));
+    return data.subarray(end);
+  }
+
+  /** Copy what has come to its place in the body; what is left of `chunk`. */
+  #fill(opened: Opened, chunk: Buffer): Buffer {
+    const { header, body, filled } = opened;
+    const piece = chunk.subarray(0, body.length - filled);
+    body.set(piece, filled);
+    opened.filled += piece.length;
+    if (opened.filled === body.length) {
+      this.#opened = undefined;
+      this.#onFrame(header, body);
+    }
+    return chunk.subarray(piece.length);
   }
 }

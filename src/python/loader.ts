@@ -14,7 +14,6 @@ export interface LoaderOptions {
 
 /** How many new deployments may be loaded at one time. */
 const maxOwnProcesses = 4;
-const nothing = new Uint8Array();
 
 export class Loader {
   readonly #options: LoaderOptions;
@@ -74,7 +73,7 @@ export class Loader {
     const call = {
       callId: randomUUID(),
       what: { kind: "load", model },
-      body: nothing,
+      body: [],
       timeoutMs: this.#options.timeoutMs,
       signal: new AbortController().signal,
     } as const;

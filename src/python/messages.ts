@@ -8,6 +8,8 @@ export interface StartHeader {
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
   readonly orjson: boolean;
+  /** Whether the worker keeps memory that a call has freed, for a moment, for the next one. */
+  readonly keepMemory: boolean;
   /** Whether the worker says before each call, on its log pipe, which function it evaluates. */
   readonly announce?: boolean;
   /** How many deployed functions it may keep loaded. */
@@ -163,7 +165,8 @@ export interface Call {
     | { readonly kind: "evaluate" }
     | { readonly kind: "query"; readonly model: Model | undefined }
     | { readonly kind: "load"; readonly model: Model };
-  readonly body: Uint8Array;
+  /** In the pieces that it came in: to join large ones takes time. */
+  readonly body: readonly Uint8Array[];
   /** Milliseconds from the moment that a worker takes the call; undefined for no limit. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;

@@ -292,6 +292,8 @@ export class Pool implements Service {
     return {
       spawn: () => this.#options.spawn(command),
       useOrjson: this.#options.useOrjson,
+      // What is kept must not count against a limit.
+      keepMemory: this.#options.workerMemoryBytes === 0,
       models: this.#options.workerModels,
       endpoints: this.#options.endpoints,
       refuse: (hello) => unsuitable(command, hello),

@@ -7,6 +7,7 @@ import evaluation from "./programs/evaluation.py" with { type: "text" };
 import failures from "./programs/failures.py" with { type: "text" };
 import frames from "./programs/frames.py" with { type: "text" };
 import keeper from "./programs/keeper.py" with { type: "text" };
+import keptMemory from "./programs/kept_memory.py" with { type: "text" };
 import models from "./programs/models.py" with { type: "text" };
 import output from "./programs/output.py" with { type: "text" };
 import anova from "./programs/predeployed/anova.py" with { type: "text" };
@@ -58,6 +59,7 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.failures": failures,
   "_tabpy_worker.frames": frames,
   "_tabpy_worker.keeper": keeper,
+  "_tabpy_worker.kept_memory": keptMemory,
   "_tabpy_worker.models": models,
   "_tabpy_worker.output": output,
   "_tabpy_worker.queries": queries,

@@ -1,6 +1,7 @@
 // The calls that a worker has been sent, in order: the first one runs, the others wait in the channel on a lease.
 // Knows the time limit of the one that runs, and when the others can't begin any more (frames.ts, `notAfter`).
 
+import { byteLength } from "./frames.ts";
 import type { Call, Reply } from "./messages.ts";
 
 /** A call that waits behind another one begins within this time, or it is given to another worker. */
@@ -63,7 +64,7 @@ export class SentCalls {
     return (
       this.#lastCallMs <= shortCallMs &&
       this.#calls.length <= maxAheadCalls &&
-      call.body.length <= maxAheadBodyBytes &&
+      byteLength(call.body) <= maxAheadBodyBytes &&
       performance.now() - this.#headSince < shortCallMs
     );
   }

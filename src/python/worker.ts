@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
-import { encodeFrame, FrameDecoder } from "./frames.ts";
+import { FrameDecoder, FrameWriter } from "./frames.ts";
 import type { Call, Header, HelloHeader, Model, Reply, ReplyHeader, Resolved } from "./messages.ts";
 import { OutputReader } from "./output.ts";
 import { workerSources } from "./programs.ts";
@@ -28,6 +28,8 @@ const sourcesBody = Buffer.from(JSON.stringify(workerSources));
 export interface WorkerOptions {
   readonly spawn: SpawnWorker;
   readonly useOrjson: boolean;
+  /** Whether memory that a call has freed stays with the worker for a moment. */
+  readonly keepMemory: boolean;
   /** How many deployed functions the worker keeps loaded. */
   readonly models: number;
   readonly endpoints: EndpointLookup;
@@ -61,6 +63,7 @@ export class Worker {
   /** Ids of the last calls, for output that arrives after the answer. */
   readonly #callIds = new Map<number, string>();
   readonly #decoder: FrameDecoder;
+  readonly #writer: FrameWriter;
   readonly #sent: SentCalls;
   /** What the log says about functions, by the worker's numbers for them (programs/announcement.py). */
   readonly #functions = new Map<number, string>();
@@ -90,6 +93,7 @@ export class Worker {
       onExpired: (calls) => this.#return(calls),
       isAnswerComing: () => this.#decoder.isInsideFrame,
     });
+    this.#writer = new FrameWriter(this.#process.input);
     this.#decoder = new FrameDecoder((header, body) => this.#received(header, body));
     this.#process.output.on("data", (chunk: Buffer) => {
       try {
@@ -155,16 +159,17 @@ export class Worker {
         if (refusal !== undefined) throw new TabPyError("config", refusal);
       }
       const ready = this.#untilHeard("ready");
-      this.#send(
+      this.#writer.write(
         {
           id: 0,
           kind: "start",
           marker: this.#marker,
           orjson: this.#options.useOrjson,
+          keepMemory: this.#options.keepMemory,
           announce: this.#options.onFunction !== undefined,
           models: this.#options.models,
         },
-        sourcesBody,
+        [sourcesBody],
       );
       const header = await within(ready, startTimeoutMs, "it was not ready in 30 s");
       if (header.kind === "ready") {
@@ -193,7 +198,7 @@ export class Worker {
     this.#callIds.set(number, call.callId);
     this.#callIds.delete(number - rememberedCalls);
     const sent = this.#sent.add(job, number, onAbort);
-    this.#send(this.#header(call, number, sent.notAfterMs), call.body);
+    this.#writer.write(this.#header(call, number, sent.notAfterMs), call.body);
   }
 
   #header({ what, callId }: Call, id: number, notAfterMs: number | undefined): Header {
@@ -249,10 +254,6 @@ export class Worker {
     return new TabPyError("unavailable", `it ended with ${how}${said === "" ? "" : `: ${said}`}`);
   }
 
-  #send(header: Header, body: Uint8Array): void {
-    for (const piece of encodeFrame(header, body)) this.#process.input.write(piece);
-  }
-
   #received(header: Header, body: Buffer): void {
     switch (header.kind) {
       case "hello":
@@ -275,7 +276,7 @@ export class Worker {
 
   #resolve(id: number, name: string): void {
     const resolved = this.#options.endpoints.resolve(name);
-    this.#send({ id, kind: "resolved" }, Buffer.from(JSON.stringify(resolved)));
+    this.#writer.write({ id, kind: "resolved" }, [Buffer.from(JSON.stringify(resolved))]);
   }
 
   #replied(header: ReplyHeader, body: Buffer): void {

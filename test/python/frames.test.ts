@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { encodeFrame, FrameDecoder, maxBodyBytes } from "../../src/python/frames.ts";
+import { PassThrough } from "node:stream";
+import { byteLength, encodeFrame, FrameDecoder, FrameWriter, maxBodyBytes } from "../../src/python/frames.ts";
 import type { Header } from "../../src/python/messages.ts";
 import { testPython } from "./interpreters.ts";
 
@@ -10,7 +11,7 @@ interface Frame {
 
 const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
-  { id: 0, kind: "start", marker: "m", orjson: true, models: 3 },
+  { id: 0, kind: "start", marker: "m", orjson: true, keepMemory: true, models: 3 },
   { id: 7, kind: "evaluate", revision: 1 },
   { id: 8, kind: "evaluate", revision: 2, notAfter: 123_456_789_012 },
   { id: 9, kind: "query", model, uuid: "u", notAfter: 5 },
@@ -39,7 +40,7 @@ function decodeAll(bytes: Uint8Array, chunkBytes: number): Frame[] {
 }
 
 const wanted: Frame[] = headers.flatMap((header) => bodies.map((body) => ({ header, body })));
-const stream = Buffer.concat(wanted.flatMap(({ header, body }) => encodeFrame(header, Buffer.from(body))));
+const stream = Buffer.concat(wanted.flatMap(({ header, body }) => encodeFrame(header, [Buffer.from(body)])));
 
 test.each([1, 7, 8, 9, 64, 65_536, 1 << 24])(
   "FrameDecoder reads its frames from chunks of %d bytes",
@@ -47,6 +48,29 @@ test.each([1, 7, 8, 9, 64, 65_536, 1 << 24])(
     expect(decodeAll(stream, chunkBytes)).toEqual(wanted);
   },
 );
+
+test.each(bodies)("encodeFrame() takes a body in pieces", (body) => {
+  const whole = Buffer.from(body);
+  for (const pieceBytes of [1, 1000, 65_536]) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += pieceBytes) pieces.push(whole.subarray(at, at + pieceBytes));
+    const header: Header = { id: 7, kind: "evaluate", revision: 1 };
+    expect(Buffer.concat(encodeFrame(header, pieces))).toEqual(Buffer.concat(encodeFrame(header, [whole])));
+  }
+});
+
+test("FrameWriter writes frames whole and in order to a stream that takes little at a time", async () => {
+  const pipe = new PassThrough({ highWaterMark: 1000 });
+  const writer = new FrameWriter(pipe);
+  for (const { header, body } of wanted) writer.write(header, [Buffer.from(body)]);
+  expect(pipe.writableLength).toBeLessThan(200_000); // the rest waits outside of it
+  const chunks: Buffer[] = [];
+  for await (const chunk of pipe) {
+    chunks.push(chunk);
+    if (byteLength(chunks) >= stream.length) break;
+  }
+  expect(decodeAll(Buffer.concat(chunks), 4096)).toEqual(wanted);
+});
 
 test("every kind of message goes through frames.py and comes back the same", async () => {
   const script = `
@@ -98,7 +122,7 @@ test("FrameDecoder refuses lengths that no frame of ours has", () => {
 });
 
 test("FrameDecoder is inside a frame until its last byte has come", () => {
-  const [frame] = encodeFrame({ id: 1, kind: "result", took: 5 }, Buffer.from("[1]"));
+  const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.from("[1]")]));
   const decoder = new FrameDecoder(() => {});
   decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));
   expect(decoder.isInsideFrame).toBe(true);

@@ -49,7 +49,7 @@ function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Rep
   return pool.execute({
     callId: "the-call",
     what: { kind: "evaluate" },
-    body: Buffer.from(JSON.stringify({ script, data })),
+    body: [Buffer.from(JSON.stringify({ script, data }))],
     timeoutMs: options.timeoutMs ?? 30_000,
     signal: options.signal ?? new AbortController().signal,
   });

@@ -132,6 +132,25 @@ class FrameReaderTest(unittest.TestCase):
                     self.assertIsNone(reader.read())
                 self.assertEqual([(header, bytes(body)) for header, body in found], [first, second])
 
+    def test_wait_tells_whether_a_frame_begins(self):
+        source, target = os.pipe()
+        try:
+            reader = frames.FrameReader(source)
+            self.assertFalse(reader.wait(0))
+            os.write(target, frame({"id": 1}) + frame({"id": 2}))
+            for left in (2, 1):
+                self.assertTrue(reader.wait(60), left)  # the second one is in the reader's own buffer
+                reader.read()
+            self.assertFalse(reader.wait(0))
+            os.close(target)
+            target = None
+            self.assertTrue(reader.wait(60))  # the end of the stream
+            self.assertIsNone(reader.read())
+        finally:
+            os.close(source)
+            if target is not None:
+                os.close(target)
+
     def test_leaves_the_descriptor_open(self):
         source, target = os.pipe()
         os.close(target)

@@ -44,7 +44,7 @@ class WorkerProcess:
     other. `asked` has the names that it asked for.
     """
 
-    def __init__(self, orjson=True, announce=False, replace=("", "")):
+    def __init__(self, orjson=True, announce=False, keep_memory=True, replace=("", "")):
         self.exit_code = None
         self.endpoints = {}
         self.asked = []
@@ -58,7 +58,8 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "announce": announce},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "announce": announce,
+                           "keepMemory": keep_memory},
                           json.dumps({name: source.replace(*replace) for name, source in worker_sources().items()}).encode("ascii"))
         self.ready = self._read_frame()[0]
 

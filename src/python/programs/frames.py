@@ -5,7 +5,7 @@
 # The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
 # untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
 #
-# server to worker   start     body {module name: source}; `marker`, `orjson`, `models`
+# server to worker   start     body {module name: source}; `marker`, `orjson`, `keepMemory`, `models`
 #                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
 #                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
 #                    load      see whether `model` loads
@@ -28,6 +28,7 @@ import collections
 import io
 import json
 import os
+import select
 import signal
 import struct
 
@@ -69,6 +70,10 @@ class FrameReader:
             # A view, so that a large body is not copied once more.
             return _decode(data[8:body_start].decode())[0], memoryview(data)[body_start:end]
         return _decode(data[8:body_start].decode())[0], data[body_start:end]
+
+    def wait(self, seconds):
+        """Wait so long for a frame to begin; whether one has. Not for Windows' pipes."""
+        return bool(self._rest or select.select([self._fd], (), (), seconds)[0])
 
     def wait_for_end(self):
         """Take nothing more; returns when the other side has closed the stream."""
@@ -159,6 +164,10 @@ class Channel:
     def read(self):
         """The next call as (header, body); None at the end of the stream."""
         return self._later.popleft() if self._later else self._reader.read()
+
+    def wait(self, seconds):
+        """Wait so long for the next call; whether it comes."""
+        return bool(self._later) or self._reader.wait(seconds)
 
     def wait_for_end(self):
         self._reader.wait_for_end()

@@ -15,6 +15,7 @@ import time
 
 from _tabpy_worker import evaluation, failures, models, queries, results, scripts
 from _tabpy_worker.frames import MAX_BODY_BYTES, Channel, FrameReader, FrameWriter
+from _tabpy_worker.kept_memory import KeptMemory
 from _tabpy_worker.output import ScriptOutput
 from _tabpy_worker.tabpy_object import Endpoints, TabPy
 
@@ -74,7 +75,7 @@ class Worker:
         self._scripts = scripts.ScriptCache()
         self._models = models.ModelCache(start.get("models", 1), self._load_model)
         self._number = 0
-        self._used = None  # what a large call used: freed when its answer is on its way
+        self._memory = KeptMemory(start.get("keepMemory", False))
         self._endpoints = Endpoints(self._ask_endpoint)
         self._tabpy = TabPy(self._endpoints, self._models, self._orjson)
         self._surroundings = Surroundings()
@@ -84,6 +85,7 @@ class Worker:
         process = os.getpid()
         run = {"evaluate": self._evaluate, "query": self._query, "load": self._load}
         while True:
+            self._memory.give_back(self._channel.wait)
             frame = self._channel.read()
             if frame is None:
                 return
@@ -108,7 +110,8 @@ class Worker:
                 more = {**more, "leftovers": leftovers}
             took = (time.monotonic_ns() - began) // 1000
             self._channel.reply(number, kind, answer, took, more, self._output.announcer.end_call(took))
-            answer = self._used = None
+            answer = None
+            self._memory.call_took(took)
             if leftovers:
                 self._channel.wait_for_end()
                 return
@@ -124,7 +127,7 @@ class Worker:
                 self._output.announce(script)
             value = script.bind()(self._tabpy, *arguments)
             if is_large:
-                self._used = arguments, value
+                self._memory.used = arguments, value
             arguments = None
             return b"result", _checked(results.encode(value, self._orjson)), {}
         except evaluation.Rejected:

@@ -1,0 +1,130 @@
+"""Memory that calls have freed: kept_memory.py with the real C library, and in a real worker."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+import unittest
+import weakref
+from unittest import mock
+
+from worker_process import PROGRAMS, WorkerProcess
+
+from _tabpy_worker import kept_memory
+
+HAS_GLIBC = platform.libc_ver()[0] == "glibc"
+MEGABYTE = 1024 * 1024
+# Takes 200 MB in blocks that the C library returns at once when it is not told otherwise, and frees them.
+USE = "blocks = [b'x' * 1048576 for _ in range(200)]; del blocks"
+
+
+def resident_megabytes(pid):
+    with open("/proc/%d/statm" % pid, encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // MEGABYTE
+
+
+class Trim:
+    """In place of malloc_trim."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, _):
+        self.count += 1
+
+
+class KeptMemoryTest(unittest.TestCase):
+    def kept(self, keeps=True):
+        self.trim = Trim()
+        with mock.patch.object(kept_memory, "_load_trim", lambda: self.trim):
+            return kept_memory.KeptMemory(keeps)
+
+    def never(self, _):
+        self.fail("it waited")
+
+    def test_is_given_back_when_no_call_comes(self):
+        kept, waits = self.kept(), []
+        kept.call_took(5000)
+        kept.give_back(waits.append)
+        self.assertEqual(self.trim.count, 1)
+        self.assertTrue(all(0 < seconds <= kept_memory.KEPT_SECONDS for seconds in waits) and len(waits) == 1, waits)
+        kept.give_back(self.never)
+        self.assertEqual(self.trim.count, 1)
+
+    def test_is_kept_for_a_call_that_comes(self):
+        kept = self.kept()
+        kept.call_took(5000)
+        kept.give_back(lambda seconds: True)
+        self.assertEqual(self.trim.count, 0)
+
+    def test_is_given_back_however_many_short_calls_come(self):
+        kept = self.kept()
+        kept.call_took(5000)
+        with mock.patch.object(kept_memory.time, "monotonic", lambda: time.perf_counter() + 1e6):
+            kept.call_took(100)
+            kept.give_back(self.never)
+        self.assertEqual(self.trim.count, 1)
+
+    def test_what_was_used_goes_when_the_answer_has_left(self):
+        for keeps in (True, False):
+            with self.subTest(keeps=keeps):
+                kept, waits = self.kept(keeps), []
+                kept.used = values = Trim()
+                alive = weakref.ref(values)
+                del values
+                kept.call_took(5000)
+
+                def wait(seconds):
+                    waits.append((seconds, alive() is not None))
+                    return True
+
+                kept.give_back(wait)
+                self.assertIsNone(alive())
+                self.assertEqual(waits[:1], [(kept_memory.FREED_AFTER_SECONDS, True)] if keeps else [])
+
+    def test_short_calls_use_none(self):
+        kept = self.kept()
+        kept.call_took(100)
+        kept.give_back(self.never)
+        self.assertEqual(self.trim.count, 0)
+
+    def test_nothing_is_kept_that_must_not_be(self):
+        kept = self.kept(keeps=False)
+        kept.call_took(5000)
+        kept.give_back(self.never)
+        self.assertEqual(self.trim.count, 0)
+
+    @unittest.skipUnless(HAS_GLIBC, "another C library")
+    def test_the_c_library_keeps_it_and_gives_it_back(self):
+        program = """
+import os, sys, types
+sys.path.insert(0, sys.argv[1])
+import kept_memory
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1048576
+kept = kept_memory.KeptMemory(sys.argv[2] == "True")
+%s
+before = resident()
+kept.call_took(5000)
+kept.give_back(lambda seconds: False)
+print(before, resident())
+""" % USE
+        for keeps, held in ((True, 200), (False, 0)):
+            ran = subprocess.run([sys.executable, "-c", program, PROGRAMS, str(keeps)], stdout=subprocess.PIPE, check=True)
+            before, after = map(int, ran.stdout.split())
+            self.assertTrue(held <= before < held + 50 and after < 50, (keeps, before, after))
+
+
+@unittest.skipUnless(HAS_GLIBC, "another C library")
+class WorkerTest(unittest.TestCase):
+    def test_an_idle_worker_gives_back_what_its_call_used(self):
+        for keep_memory in (True, False):
+            with WorkerProcess(keep_memory=keep_memory) as worker:
+                worker.value(USE)
+                pid = worker.ready["pid"]
+                deadline = time.monotonic() + 60
+                while resident_megabytes(pid) > 50:
+                    self.assertLess(time.monotonic(), deadline, resident_megabytes(pid))
+                    time.sleep(0.05)
+                self.assertEqual(worker.value("return _arg1", 1), 1)
