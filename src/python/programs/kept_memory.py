@@ -3,8 +3,8 @@
 To free a million values takes a processor's time that the answer needs on its way: they go when it has left.
 
 Fresh memory costs a page fault every 4 KiB. For a request of megabytes they take a quarter of the time of reading it,
-and the C library gives such memory back as soon as it is free. Here it keeps it, and gives it back when ten seconds have
-passed since the last call that could have used much.
+and the C library gives such memory back as soon as it is free. Here it keeps it, and gives it back a minute after the
+first call that could have used much: who looks at a view asks again soon, or much later.
 
 Linux with the GNU C library; elsewhere nothing is changed.
 """
@@ -19,7 +19,7 @@ _M_MMAP_THRESHOLD = -3
 
 # An answer of megabytes has left by then.
 FREED_AFTER_SECONDS = 0.05
-KEPT_SECONDS = 10.0
+KEPT_SECONDS = 60.0
 # A shorter call can't have used memory worth a thought.
 _SHORT_MICROSECONDS = 2000
 
@@ -37,7 +37,7 @@ class KeptMemory:
 
     def call_took(self, microseconds):
         """A call was answered."""
-        if self._trim is not None and microseconds > _SHORT_MICROSECONDS:
+        if self._until is None and self._trim is not None and microseconds > _SHORT_MICROSECONDS:
             self._until = time.monotonic() + KEPT_SECONDS
 
     def give_back(self, wait):
