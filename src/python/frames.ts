@@ -50,17 +50,24 @@ export class FrameWriter {
   }
 
   write(header: Header, body: readonly Uint8Array[]): void {
-    this.#waiting.push(...encodeFrame(header, body));
-    if (!this.#isFull) this.#flush();
+    for (const piece of encodeFrame(header, body)) {
+      if (this.#isFull) this.#waiting.push(piece);
+      else this.#put(piece);
+    }
   }
 
-  #flush(): void {
+  #put(piece: Uint8Array): void {
+    if (this.#stream.write(piece)) return;
+    this.#isFull = true;
+    this.#stream.once("drain", () => this.#drained());
+  }
+
+  #drained(): void {
     this.#isFull = false;
-    for (let piece = this.#waiting.shift(); piece !== undefined; piece = this.#waiting.shift()) {
-      if (this.#stream.write(piece)) continue;
-      this.#isFull = true;
-      this.#stream.once("drain", () => this.#flush());
-      return;
+    while (!this.#isFull) {
+      const piece = this.#waiting.shift();
+      if (piece === undefined) return;
+      this.#put(piece);
     }
   }
 }

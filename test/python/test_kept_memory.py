@@ -37,8 +37,14 @@ class Trim:
 class KeptMemoryTest(unittest.TestCase):
     def kept(self, keeps=True):
         self.trim = Trim()
-        with mock.patch.object(kept_memory, "_load_trim", lambda: self.trim):
-            return kept_memory.KeptMemory(keeps)
+        self.resident = 20 * MEGABYTE
+        patches = {"_load_trim": lambda: self.trim, "_resident_bytes": lambda: self.resident}
+        patcher = mock.patch.multiple(kept_memory, **patches)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        kept = kept_memory.KeptMemory(keeps)
+        self.resident = 200 * MEGABYTE
+        return kept
 
     def never(self, _):
         self.fail("it waited")
@@ -84,11 +90,25 @@ class KeptMemoryTest(unittest.TestCase):
                 self.assertIsNone(alive())
                 self.assertEqual(waits[:1], [(kept_memory.FREED_AFTER_SECONDS, True)] if keeps else [])
 
-    def test_short_calls_use_none(self):
+    def test_is_not_looked_for_after_short_calls(self):
         kept = self.kept()
         kept.call_took(100)
         kept.give_back(self.never)
         self.assertEqual(self.trim.count, 0)
+
+    def test_little_is_left_alone(self):
+        kept = self.kept()
+        self.resident = 40 * MEGABYTE
+        kept.call_took(5000)
+        kept.give_back(self.never)
+        self.assertEqual(self.trim.count, 0)
+
+    def test_what_stays_after_giving_back_is_no_longer_counted(self):
+        kept = self.kept()
+        for count in (1, 1):  # the second time nothing has come to what modules and models hold
+            kept.call_took(5000)
+            kept.give_back(lambda seconds: False)
+            self.assertEqual(self.trim.count, count)
 
     def test_nothing_is_kept_that_must_not_be(self):
         kept = self.kept(keeps=False)

@@ -9,6 +9,7 @@ first call that could have used much: who looks at a view asks again soon, or mu
 Linux with the GNU C library; elsewhere nothing is changed.
 """
 
+import os
 import sys
 import time
 
@@ -20,7 +21,8 @@ _M_MMAP_THRESHOLD = -3
 # An answer of megabytes has left by then.
 FREED_AFTER_SECONDS = 0.05
 KEPT_SECONDS = 60.0
-# A shorter call can't have used memory worth a thought.
+# Less than this is not worth a thought, and neither is a call that can't have used it in its time.
+_WORTH_BYTES = 32 * 1024 * 1024
 _SHORT_MICROSECONDS = 2000
 
 
@@ -33,12 +35,14 @@ class KeptMemory:
     def __init__(self, keeps):
         self.used = None
         self._trim = _load_trim() if keeps else None
+        self._resting = _resident_bytes()  # what a worker has that keeps nothing
         self._until = None  # when what is kept goes back, by time.monotonic(); None when nothing is kept
 
     def call_took(self, microseconds):
         """A call was answered."""
-        if self._until is None and self._trim is not None and microseconds > _SHORT_MICROSECONDS:
-            self._until = time.monotonic() + KEPT_SECONDS
+        if microseconds > _SHORT_MICROSECONDS and self._until is None and self._trim is not None:
+            if _resident_bytes() > self._resting + _WORTH_BYTES:
+                self._until = time.monotonic() + KEPT_SECONDS
 
     def give_back(self, wait):
         """Free what was used, and give back what is kept when its time has come before the next call.
@@ -55,6 +59,16 @@ class KeptMemory:
         if left <= 0 or not wait(left):
             self._until = None
             self._trim(0)
+            self._resting = _resident_bytes()
+
+
+def _resident_bytes():
+    """Resident memory of this process; 0 where it can't be known."""
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
 
 
 def _load_trim():
