@@ -6,13 +6,17 @@ import type { Call, Reply } from "./messages.ts";
 
 /** A call that waits behind another one begins within this time, or it is given to another worker. */
 const leaseMs = 5;
-/** A call is sent behind another one only when the last one took no longer than this. */
-const shortCallMs = 2;
-/** About what it takes to wake an idle process on another core, and to have its answer. */
-const quickCallMs = 0.2;
+/** A call is sent behind others only when they take no longer than this together, each as long as the last one. */
+const shortWaitMs = 2;
+/**
+ * One worker does calls of up to this time nearly as fast as the server can send them. To wake another one beside it
+ * takes time that the server needs itself, so they wait for it, this long at most.
+ */
+const quickCallMs = 0.1;
+const quickWaitMs = 0.8;
 /** Larger bodies are not sent twice for a little time gained. */
 const maxAheadBodyBytes = 64 * 1024;
-const maxAheadCalls = 4;
+const maxAheadCalls = 32;
 
 /** A call and where its reply goes. */
 export interface Job {
@@ -62,16 +66,21 @@ export class SentCalls {
   canTake(call: Call): boolean {
     if (this.#calls.length === 0) return true;
     return (
-      this.#lastCallMs <= shortCallMs &&
+      this.#waitMs <= shortWaitMs &&
       this.#calls.length <= maxAheadCalls &&
       byteLength(call.body) <= maxAheadBodyBytes &&
-      performance.now() - this.#headSince < shortCallMs
+      performance.now() - this.#headSince < shortWaitMs
     );
   }
 
-  /** Whether a call runs, and the last one was so short that waking another process would have taken longer. */
+  /** Whether a call runs, and to wait behind it and the others is better than to wake another process. */
   get isQuick(): boolean {
-    return this.#calls.length > 0 && this.#lastCallMs < quickCallMs;
+    return this.#calls.length > 0 && this.#lastCallMs < quickCallMs && this.#waitMs < quickWaitMs;
+  }
+
+  /** How long the calls that were sent will take if each takes as long as the last one. */
+  get #waitMs(): number {
+    return this.#calls.length * this.#lastCallMs;
   }
 
   /** Put a call at the end of the line. Its `notAfterMs` is for the frame. */
