@@ -17,8 +17,8 @@ const startTimeoutMs = 30_000;
 const endReportMs = 1000;
 /** How long a call may go on whose client has gone. */
 const cancelPatienceMs = 100;
-/** How many calls back a late line of output finds its call's id. */
-const rememberedCalls = 16;
+/** How many answers back a late line of output finds its call's id: more than come in one go (sent-calls.ts). */
+const rememberedCalls = 64;
 /** How much of what an interpreter printed is quoted when it doesn't start. */
 const quotedStartOutput = 500;
 
@@ -196,7 +196,6 @@ export class Worker {
       setTimeout(() => this.#sent.head === sent && this.#stop("cancelled"), cancelPatienceMs);
     call.signal.addEventListener("abort", onAbort);
     this.#callIds.set(number, call.callId);
-    this.#callIds.delete(number - rememberedCalls);
     const sent = this.#sent.add(job, number, onAbort);
     this.#writer.write(this.#header(call, number, sent.notAfterMs), call.body);
   }
@@ -280,6 +279,7 @@ export class Worker {
   }
 
   #replied(header: ReplyHeader, body: Buffer): void {
+    this.#callIds.delete(header.id - rememberedCalls);
     const sent = this.#sent.head;
     // What was withdrawn is returned later; nobody waits for it any more.
     if (sent === undefined || header.id !== sent.number) return;

@@ -39,6 +39,7 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
 }
 
 interface CallOptions {
+  callId?: string;
   args?: unknown[];
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -47,7 +48,7 @@ interface CallOptions {
 function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Reply> {
   const data = Object.fromEntries((options.args ?? []).map((value, at) => [`_arg${at + 1}`, value]));
   return pool.execute({
-    callId: "the-call",
+    callId: options.callId ?? "the-call",
     what: { kind: "evaluate" },
     body: [Buffer.from(JSON.stringify({ script, data }))],
     timeoutMs: options.timeoutMs ?? 30_000,
@@ -189,6 +190,18 @@ test("Pool logs what a script prints with the call's id", async () => {
   await until(() => lines.filter((line) => line.includes("<<call ID: the-call>>")).length >= 2);
   expect(lines.some((line) => line.includes("from python, <<call ID: the-call>>"))).toBe(true);
   expect(lines.some((line) => line.includes("from shell, <<call ID: the-call>>"))).toBe(true);
+});
+
+test("Pool names the call of each line, however many calls were sent to a worker at once", async () => {
+  await using pool = await startPool({ size: 1 });
+  for (let at = 0; at < 20; at++) await value(run(pool, "print('warm')"));
+  const numbers = Array.from({ length: 400 }, (_, at) => at);
+  const script = "print('from', _arg1, 'only')";
+  await Promise.all(numbers.map((at) => value(run(pool, script, { args: [at], callId: `call-${at}` }))));
+  const printed = () => lines.filter((line) => line.includes(" only"));
+  await until(() => printed().length >= numbers.length);
+  for (const at of numbers)
+    expect(printed().find((line) => line.includes(`from ${at} only`))).toContain(`<<call ID: call-${at}>>`);
 });
 
 test("Pool tries again with pauses when Python doesn't start, and recovers", async () => {
