@@ -20,7 +20,7 @@ export interface DeployedOptions {
   readonly addFigure: (row: FigureRow) => void;
 }
 
-const programs = join(import.meta.dir, "../src/python/programs");
+const programs = join(import.meta.dir, "../src/programs");
 const query: Call = {
   path: "/query/add",
   body: '{"data": [1, 2]}',

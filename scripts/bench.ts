@@ -214,7 +214,7 @@ async function measureBusy(server: Server): Promise<void> {
   });
 }
 
-/** After this time a worker has given back the memory that its last call used (programs/kept_memory.py). */
+/** After this time a worker has given back the memory that its last call used (programs/worker/freed_memory.py). */
 const restMs = 61_000;
 
 /** Calls of the server and of each floor take turns, so that a noisy moment meets them all. */

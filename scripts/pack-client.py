@@ -12,7 +12,7 @@ import sys
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = os.path.join(HERE, "..", "src", "python", "programs")
+PROGRAMS = os.path.join(HERE, "..", "src", "programs")
 
 METADATA = """Metadata-Version: 2.1
 Name: tabpy-tools

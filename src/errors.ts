@@ -1,5 +1,5 @@
 // The one error class of the program and the table of its codes. Errors are thrown where they are found and
-// turned into an answer in one place for HTTP (src/http/errors.ts) and one for the command line (src/cli/run.ts).
+// turned into an answer in one place for HTTP (src/http/answers.ts) and one for the command line (src/cli/run.ts).
 
 /** Code of an error -> the HTTP status that it answers with. */
 export const errorStatus = {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { numberOf, parseExactJson, pythonJson } from "../src/python-json.ts";
-import { testPython } from "./python/interpreters.ts";
+import { testPython } from "./support/interpreters.ts";
 
 const values: readonly unknown[] = [
   null,

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { type ArgsDef, defineCommand } from "citty";
 import { errorText, TabPyError } from "../errors.ts";
 import { writeDurably } from "../files.ts";
-import { readClientWheel } from "../python/client-wheel.ts";
+import { readClientWheel } from "../programs/client-wheel.ts";
 import type { CliCommand } from "./run.ts";
 
 const args: ArgsDef = {

@@ -1,11 +1,11 @@
 // `tabpy deploy-models`, also `tabpy-deploy-models`: deploys the predeployed functions to the server that a config
-// file describes, on this machine. What is deployed is in python/programs/predeployed.
+// file describes, on this machine. What is deployed is in programs/predeployed.
 
 import { type ArgsDef, defineCommand } from "citty";
 import type { Config } from "../config/config.ts";
 import { TabPyError } from "../errors.ts";
-import { findCommands } from "../python/interpreter.ts";
-import { deployPredeployed } from "../python/predeployed.ts";
+import { findCommands } from "../executor/process/interpreter.ts";
+import { deployPredeployed } from "./predeployed.ts";
 import { readServiceInfo } from "../registry/service-info.ts";
 import { askCredentials } from "./credentials.ts";
 import { configOptions, loadFromOptions } from "./options.ts";

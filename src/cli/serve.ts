@@ -10,7 +10,7 @@ import { onHangup, untilAskedToStop } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
 import { startTabPy, type TabPy, version } from "../main.ts";
-import { findCommands } from "../python/interpreter.ts";
+import { findCommands } from "../executor/process/interpreter.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
 import { deployModelsCommand } from "./deploy-models.ts";

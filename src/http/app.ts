@@ -2,7 +2,7 @@
 
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
-import { clientWheelName } from "../python/client-wheel.ts";
+import { clientWheelName } from "../programs/client-wheel.ts";
 import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { readClientWheel } from "../python/client-wheel.ts";
+import { readClientWheel } from "../programs/client-wheel.ts";
 import type { AppEnv } from "./types.ts";
 
 /** A new version of the server has other bytes at the same place. */

@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
-import type { Raised, Reply } from "../python/messages.ts";
+import type { Raised, Reply } from "../executor/channel/messages.ts";
 import { bytesAnswer } from "./answers.ts";
 import type { ReadBody } from "./body.ts";
 import type { AppEnv, AppOptions } from "./types.ts";

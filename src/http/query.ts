@@ -3,7 +3,7 @@
 
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
-import type { Reply } from "../python/messages.ts";
+import type { Reply } from "../executor/channel/messages.ts";
 import { bytesAnswer } from "./answers.ts";
 import type { ReadBody } from "./body.ts";
 import { limitSending } from "./evaluate.ts";

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Execute, Model } from "../python/messages.ts";
+import type { Execute, Model } from "../executor/channel/messages.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 

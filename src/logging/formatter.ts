@@ -1,5 +1,5 @@
 // Formatters: a record to the text of its line. Python's, with a format, a date format and a style, and one of our
-// own that writes JSON. Which handler has which is logging-sections.ts's affair.
+// own that writes JSON. Which handler has which is sections.ts's affair.
 
 import { compileBraceStyle } from "./brace-style.ts";
 import { compileDollarStyle } from "./dollar-style.ts";

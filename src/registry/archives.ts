@@ -17,7 +17,7 @@ import {
 import { isEndpointName } from "./endpoint.ts";
 
 export const archiveName = "pickle_archive";
-/** What is known of a deployment's Python, for messages when it doesn't load; read by programs/models.py. */
+/** What is known of a deployment's Python, for messages when it doesn't load; read by programs/worker/models.py. */
 export const factsName = "deployment.json";
 /** Begins the name of the folder that a new archive of the same version has replaced. */
 const asidePrefix = "replaced-";

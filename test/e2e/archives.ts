@@ -2,10 +2,10 @@
 // ones, which do something when they are loaded. And their way to a server.
 
 import { join } from "node:path";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import type { Answer, TestServer } from "./harness.ts";
 
-const programs = join(import.meta.dir, "../../src/python/programs");
+const programs = join(import.meta.dir, "../../src/programs");
 
 /** An archive of the function `name` that `source` defines. */
 export function functionArchive(source: string, name: string): Buffer {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { freePort, type Outcome, run, startServer, TestServer } from "./harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tabpy-client-"));

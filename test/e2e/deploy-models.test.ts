@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { type Answer, binary, cleanEnvironment, freePort, run, TestServer } from "./harness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tabpy-models-"));

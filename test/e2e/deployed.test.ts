@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { add, deploy, functionArchive, hostileArchive, loaded, multiply, query, upload } from "./archives.ts";
 import { restart, startServer, startTraffic, type TestServer, until } from "./harness.ts";
 

@@ -149,7 +149,7 @@ client = Client("https://localhost:" + sys.argv[1] + "/", verify=sys.argv[2])
 client.set_credentials("alice", "s3cret")
 client.deploy("add", lambda x, y: x + y)
 print(client.query("add", 3, 4)["response"])`;
-    const programs = new URL("../../src/python/programs", import.meta.url).pathname;
+    const programs = new URL("../../src/programs", import.meta.url).pathname;
     const { port } = one.server;
     const ran = await printed(python, "-c", program, String(port), one.authority.caFile, programs);
     expect(ran).toEqual({ code: 0, stdout: "7\n", stderr: "" });

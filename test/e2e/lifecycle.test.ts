@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { settings } from "../../src/config/settings.ts";
-import { findInterpreters, isSupported, nameOf, testPython } from "../python/interpreters.ts";
+import { findInterpreters, isSupported, nameOf, testPython } from "../support/interpreters.ts";
 import {
   type Answer,
   freePort,

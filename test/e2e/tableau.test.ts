@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { request as httpRequest } from "node:http";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { startServer, type TestServer } from "./harness.ts";
 
 const largeMs = 120_000;

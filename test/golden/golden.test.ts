@@ -13,7 +13,7 @@ import {
   isSupported,
   nameOf,
   testPython,
-} from "../python/interpreters.ts";
+} from "../support/interpreters.ts";
 import golden from "./golden.json" with { type: "json" };
 
 const replayMs = 10 * 60_000;

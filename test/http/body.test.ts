@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { byteLength } from "../../src/python/frames.ts";
-import type { Reply } from "../../src/python/messages.ts";
+import { byteLength } from "../../src/executor/channel/frames.ts";
+import type { Reply } from "../../src/executor/channel/messages.ts";
 import { type AppServer, type Request, result, startApp } from "./app-server.ts";
 
 const limit = 1000;

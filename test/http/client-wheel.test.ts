@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { clientWheelName, readClientWheel } from "../../src/python/client-wheel.ts";
+import { clientWheelName, readClientWheel } from "../../src/programs/client-wheel.ts";
 import { service, startApp } from "./app-server.ts";
 
 test("GET /tabpy_tools/ links to the wheel, with its hash, in a page that runs nothing", async () => {

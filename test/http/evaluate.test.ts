@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { TabPyError } from "../../src/errors.ts";
-import type { Raised, Reply } from "../../src/python/messages.ts";
+import type { Raised, Reply } from "../../src/executor/channel/messages.ts";
 import { result, startApp } from "./app-server.ts";
 
 const raised: Raised = { type: "ValueError", message: "no", line: 2, frames: [] };

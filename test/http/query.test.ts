@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { TabPyError } from "../../src/errors.ts";
 import type { EndpointService, Resolution } from "../../src/http/types.ts";
-import type { Call, Model, Raised, Reply } from "../../src/python/messages.ts";
+import type { Call, Model, Raised, Reply } from "../../src/executor/channel/messages.ts";
 import { noEndpoints, result, startApp } from "./app-server.ts";
 
 const model: Model = { name: "add", version: 2, archive: "/a/add/2/pickle_archive", key: "k1" };

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { escapeDocstring, unescapeDocstring } from "../../src/registry/docstring.ts";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { createRandom, pick } from "../random.ts";
 
 const texts: readonly string[] = [

@@ -8,7 +8,7 @@ import { parseIni } from "../../src/ini.ts";
 import { parseExactJson, pythonJson } from "../../src/python-json.ts";
 import { type Endpoint, endpointRecord, parseEndpoint } from "../../src/registry/endpoint.ts";
 import { endpointsOf, readState, setEndpoint, writeState } from "../../src/registry/state.ts";
-import { testPython } from "../python/interpreters.ts";
+import { testPython } from "../support/interpreters.ts";
 import { createRandom, pick } from "../random.ts";
 import { generateRawRegistries, generateRegistries, type StateCase } from "./state-cases.ts";
 import { temporaryFolder } from "./temporary.ts";

@@ -1,0 +1,52 @@
+// The ways to end a worker process. On POSIX its keeper (programs/worker/reaper.py) ends everything below it when asked
+// with SIGTERM; only a keeper that doesn't is killed, together with the worker's process group.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+
+/** Ask for the end of the process and everything that it started. Does not wait. */
+export function requestEnd(child: ChildProcess): void {
+  if (process.platform === "win32") endTree(child.pid);
+  else child.kill("SIGTERM");
+}
+
+/** End what is left: the process itself, and the process group of the worker below it. */
+export function forceEnd(child: ChildProcess | undefined, workerPid: number | undefined): void {
+  if (process.platform === "win32") {
+    endTree(child?.pid);
+    return;
+  }
+  child?.kill("SIGKILL");
+  if (workerPid === undefined) return;
+  try {
+    process.kill(-workerPid, "SIGKILL");
+  } catch {
+    // ESRCH: nothing is left, as it should be
+  }
+}
+
+/**
+ * End every process whose environment holds `mark`, wherever it has gone (Linux): for a keeper that was killed by a
+ * script and could not look after what the script started.
+ */
+export async function endMarked(mark: string): Promise<void> {
+  const names = await readdir("/proc").catch(() => []);
+  for (const name of names.filter((entry) => /^\d+$/.test(entry))) {
+    const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => "");
+    if (!environment.includes(mark)) continue;
+    try {
+      process.kill(Number(name), "SIGKILL");
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+}
+
+/** Windows has no process groups; taskkill ends the tree. */
+function endTree(pid: number | undefined): void {
+  if (pid === undefined) return;
+  spawn("taskkill", ["/PID", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true }).on(
+    "error",
+    () => {},
+  );
+}

@@ -1,0 +1,76 @@
+"""Calls of deployed functions: POST /query/{name}, and `tabpy.query` inside a script.
+
+Both go through `call`, so that they answer alike. Arguments and results cross as JSON would carry them, also where
+no byte of JSON is sent: a function must not see more from a script than from a dashboard.
+"""
+
+import hashlib
+import json
+import uuid
+
+from _tabpy_worker import json_writer
+from _tabpy_worker.requests import MalformedJson, Rejected, read_json
+
+NO_DATA = 'RuntimeError : Input data must be a dictionary with a key called "data"'
+NOT_LOADED = "There is no query object associated to the endpoint: %s"
+MAX_QUOTED_CHARACTERS = 200
+
+
+def parse_query(body, orjson=None):
+    """(positional arguments, keyword arguments) of a request's body. Raises Rejected."""
+    if not len(body):
+        raise Rejected("Input body cannot be empty")
+    try:
+        request = read_json(body, orjson)
+    except MalformedJson as error:
+        raise Rejected(str(error)) from None
+    if type(request) is not dict or "data" not in request:
+        raise Rejected(NO_DATA)
+    if "method" in request:
+        return (), {"method": request["method"], "data": request["data"]}
+    data = request["data"]
+    return ((), data) if type(data) is dict else (data, {})
+
+
+def call(query_object, arguments, keywords, orjson=None):
+    """JSON bytes of what the function returns. Raises what it raises, and TypeError when that is no JSON."""
+    value = query_object.query(*arguments, **keywords)
+    try:
+        return json_writer.encode(value, orjson)
+    except TypeError as error:
+        raise TypeError("Result from object query is not json serializable: %s" % _quote(value)) from error
+
+
+def answer(response, model, call_id):
+    """JSON bytes of the answer of /query."""
+    return b'{"response": %b, "version": %d, "model": %b, "uuid": %b}' % (
+        response, model["version"], json.dumps(model["name"]).encode("ascii"), json.dumps(call_id).encode("ascii"))
+
+
+def etag(response):
+    """A quoted hash of a response, for the header of that name."""
+    return '"%s"' % hashlib.md5(response, usedforsecurity=False).hexdigest()
+
+
+def as_json(value, orjson=None):
+    """`value` as it is after a way through JSON, NaN and infinities as Python's own JSON has them."""
+    return read_json(json_writer.encode(value, orjson, keep_nan=True), orjson)
+
+
+def reply(response, model):
+    """The answer of /query as a script sees it."""
+    return {"response": response, "version": model["version"], "model": model["name"], "uuid": str(uuid.uuid4())}
+
+
+def failure(name, error):
+    """Message and info of a query that failed; `error` is text, `Type : text` for what was raised."""
+    return {"message": "Error querying function '%s'" % name,
+            "info": {"uri": name, "error": error, "type": "QueryFailed"}}
+
+
+def _quote(value):
+    try:
+        text = str(value)
+    except BaseException as error:
+        return "<%s whose __str__ raised %s>" % (type(value).__name__, type(error).__name__)
+    return text if len(text) <= MAX_QUOTED_CHARACTERS else text[:MAX_QUOTED_CHARACTERS] + "..."

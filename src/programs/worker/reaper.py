@@ -1,0 +1,161 @@
+"""The keeper: a small parent that outlives its worker and leaves nothing of it behind.
+
+The server starts the keeper, the keeper forks the worker and then only waits, for one of three things: the
+worker ends, the server asks for an end (SIGTERM), or the server is gone (its end of our standard input closes,
+also when it was killed with -9). In each case every process that the worker's scripts started is killed, those
+too that left the process group: on Linux the keeper adopts orphans (PR_SET_CHILD_SUBREAPER). It exits as the
+worker did, by the same signal or with the same code, so that the server can tell how it ended.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+
+from _tabpy_worker.function_log import say_last_words, share_memory
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+# How long a worker may take to end by itself after its server closed the channel (atexit handlers of libraries).
+FAREWELL_SECONDS = 0.5
+# How long to go on killing what forks as fast as we kill.
+HUNT_SECONDS = 3.0
+
+
+def keep(marker):
+    """Fork the worker. Returns in the worker, with the memory that it shares with the keeper, which ends in here."""
+    prctl = _load_prctl()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    memory = share_memory()
+    keeper = os.getpid()
+    worker = os.fork()
+    if worker == 0:
+        os.setpgid(0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:  # it died before the line above
+            os._exit(1)
+        return memory
+    try:
+        _watch(worker, memory, marker)
+    finally:
+        os._exit(1)
+
+
+def _load_prctl():
+    """prctl(2) of the C library on Linux; elsewhere, or in a Python without ctypes, does nothing."""
+    if sys.platform.startswith("linux"):
+        try:
+            import ctypes
+            return ctypes.CDLL(None).prctl
+        except (ImportError, OSError, AttributeError):
+            pass
+    return lambda *_: -1
+
+
+def _watch(worker, memory, marker):
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_IGN)
+    os.close(1)  # the worker's end of the channel: the server must see it close when the worker ends
+    poller = select.poll()
+    poller.register(0, 0)  # no event but the hang-up: what comes in is for the worker
+    poller.register(wake_read, select.POLLIN)
+    deadline = None
+    while True:
+        status = _reap(worker)
+        if status is not None or asked:
+            break
+        if deadline is not None and time.monotonic() >= deadline:
+            break
+        timeout = None if deadline is None else max(1, int((deadline - time.monotonic()) * 1000))
+        for fd, _ in poller.poll(timeout):
+            if fd == 0:
+                poller.unregister(0)
+                deadline = time.monotonic() + FAREWELL_SECONDS
+            else:
+                os.read(wake_read, 4096)
+    found = _kill_all(worker)
+    say_last_words(memory, 2, marker.encode("ascii"))
+    _exit_like(found if status is None else status)
+
+
+def _reap(worker):
+    """Collect every child that ended; the worker's wait status, or None while it lives."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if pid == 0:
+            return None
+        if pid == worker:
+            return status
+
+
+def _kill_all(worker):
+    """Kill the worker's process group and all descendants; the worker's wait status if it ended here."""
+    worker_status = None
+    _kill(os.killpg, worker)
+    deadline = time.monotonic() + HUNT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return worker_status
+        if pid == worker:
+            worker_status = status
+        if pid == 0:
+            for descendant in _descendants(os.getpid()) or [worker]:
+                _kill(os.kill, descendant)
+            time.sleep(0.002)
+    return worker_status
+
+
+def _kill(how, pid):
+    try:
+        how(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _descendants(root):
+    """Process ids below `root`, from /proc; empty where there is none (macOS)."""
+    children = {}
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    for name in names:
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, "rb") as file:
+                    # pid (name) state ppid ...; the name may hold spaces and brackets
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(name))
+    found, queue = [], [root]
+    while queue:
+        below = children.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def _exit_like(status):
+    if status is not None and os.WIFSIGNALED(status):
+        import resource
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        number = os.WTERMSIG(status)
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(1 if status is None else os.WEXITSTATUS(status))

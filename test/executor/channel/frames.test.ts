@@ -1,0 +1,137 @@
+import { expect, test } from "bun:test";
+import { PassThrough } from "node:stream";
+import {
+  byteLength,
+  encodeFrame,
+  FrameDecoder,
+  FrameWriter,
+  maxBodyBytes,
+} from "../../../src/executor/channel/frames.ts";
+import type { Header } from "../../../src/executor/channel/messages.ts";
+import { testPython } from "../../support/interpreters.ts";
+
+interface Frame {
+  header: Header;
+  body: string;
+}
+
+const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
+const headers: Header[] = [
+  { id: 0, kind: "start", marker: "m", orjson: true, keepMemory: true, models: 3 },
+  { id: 7, kind: "evaluate", revision: 1 },
+  { id: 8, kind: "evaluate", revision: 2, notAfter: 123_456_789_012 },
+  { id: 9, kind: "query", model, uuid: "u", notAfter: 5 },
+  { id: 10, kind: "load", model },
+  { id: 11, kind: "resolved" },
+  { id: 12, kind: "resolve" },
+  { id: 13, kind: "result", took: 7, etag: '"5"' },
+  { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
+  { id: 0, kind: "ready", pid: 42, clock: 99 },
+  { id: 1, kind: "result", took: 5 },
+  { id: 2, kind: "raised", took: 0 },
+  { id: 3, kind: "rejected", took: 1 },
+  { id: 4, kind: "returned", took: 0 },
+  { id: 5, kind: "result", took: 9, leftovers: "processes" },
+  { id: 6, kind: "result", took: 9, leftovers: "threads" },
+];
+const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
+
+function decodeAll(bytes: Uint8Array, chunkBytes: number): Frame[] {
+  const frames: Frame[] = [];
+  const decoder = new FrameDecoder((header, body) => frames.push({ header, body: body.toString() }));
+  for (let at = 0; at < bytes.length; at += chunkBytes)
+    decoder.push(Buffer.from(bytes.subarray(at, at + chunkBytes)));
+  expect(decoder.isInsideFrame).toBe(false);
+  return frames;
+}
+
+const wanted: Frame[] = headers.flatMap((header) => bodies.map((body) => ({ header, body })));
+const stream = Buffer.concat(wanted.flatMap(({ header, body }) => encodeFrame(header, [Buffer.from(body)])));
+
+test.each([1, 7, 8, 9, 64, 65_536, 1 << 24])(
+  "FrameDecoder reads its frames from chunks of %d bytes",
+  (chunkBytes) => {
+    expect(decodeAll(stream, chunkBytes)).toEqual(wanted);
+  },
+);
+
+test.each(bodies)("encodeFrame() takes a body in pieces", (body) => {
+  const whole = Buffer.from(body);
+  for (const pieceBytes of [1, 1000, 65_536]) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += pieceBytes) pieces.push(whole.subarray(at, at + pieceBytes));
+    const header: Header = { id: 7, kind: "evaluate", revision: 1 };
+    expect(Buffer.concat(encodeFrame(header, pieces))).toEqual(Buffer.concat(encodeFrame(header, [whole])));
+  }
+});
+
+test("FrameWriter writes frames whole and in order to a stream that takes little at a time", async () => {
+  const pipe = new PassThrough({ highWaterMark: 1000 });
+  const writer = new FrameWriter(pipe);
+  for (const { header, body } of wanted) writer.write(header, [Buffer.from(body)]);
+  expect(pipe.writableLength).toBeLessThan(200_000); // the rest waits outside of it
+  const chunks: Buffer[] = [];
+  for await (const chunk of pipe) {
+    chunks.push(chunk);
+    if (byteLength(chunks) >= stream.length) break;
+  }
+  expect(decodeAll(Buffer.concat(chunks), 4096)).toEqual(wanted);
+});
+
+test("every kind of message goes through frames.py and comes back the same", async () => {
+  const script = `
+import sys; sys.path.insert(0, sys.argv[1])
+import frames
+reader, writer = frames.FrameReader(0), frames.FrameWriter(1)
+while True:
+    frame = reader.read()
+    if frame is None: break
+    writer.write(frame[0], bytes(frame[1]))
+`;
+  const folder = new URL("../../../src/programs/worker", import.meta.url).pathname;
+  const python = Bun.spawn([testPython().file, "-c", script, folder], {
+    stdin: stream,
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const echoed = new Uint8Array(await new Response(python.stdout).arrayBuffer());
+  expect(await python.exited).toBe(0);
+  expect(decodeAll(echoed, 4096)).toEqual(wanted);
+});
+
+test("write_reply() of frames.py writes what the decoder reads", async () => {
+  const script = `
+import sys; sys.path.insert(0, sys.argv[1])
+import frames
+writer = frames.FrameWriter(1)
+writer.write_reply(3, b"result", b"[1]", 5, {})
+writer.write_reply(4, b"raised", b"{}", 6, {"leftovers": "threads"})
+`;
+  const folder = new URL("../../../src/programs/worker", import.meta.url).pathname;
+  const python = Bun.spawn([testPython().file, "-c", script, folder], { stdout: "pipe", stderr: "inherit" });
+  const written = new Uint8Array(await new Response(python.stdout).arrayBuffer());
+  expect(decodeAll(written, 4096)).toEqual([
+    { header: { id: 3, kind: "result", took: 5 }, body: "[1]" },
+    { header: { id: 4, kind: "raised", took: 6, leftovers: "threads" }, body: "{}" },
+  ]);
+});
+
+test("FrameDecoder refuses lengths that no frame of ours has", () => {
+  const decoder = new FrameDecoder(() => {});
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32LE(10, 0);
+  lengths.writeUInt32LE(maxBodyBytes + 1, 4);
+  expect(() => decoder.push(lengths)).toThrow("No frame on the channel");
+  expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow(
+    "No frame on the channel",
+  );
+});
+
+test("FrameDecoder is inside a frame until its last byte has come", () => {
+  const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.from("[1]")]));
+  const decoder = new FrameDecoder(() => {});
+  decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));
+  expect(decoder.isInsideFrame).toBe(true);
+  decoder.push(Buffer.from(frame.subarray(frame.length - 1)));
+  expect(decoder.isInsideFrame).toBe(false);
+});

@@ -1,0 +1,71 @@
+import { afterEach, expect, test } from "bun:test";
+import type { Call } from "../../src/executor/channel/messages.ts";
+import { SentCalls } from "../../src/executor/in-flight.ts";
+
+const open: SentCalls[] = [];
+afterEach(() => {
+  for (const calls of open.splice(0)) calls.close();
+});
+
+function callOf(bytes: number): Call {
+  return {
+    callId: "c",
+    what: { kind: "evaluate" },
+    body: [Buffer.alloc(bytes)],
+    timeoutMs: undefined,
+    signal: new AbortController().signal,
+  };
+}
+
+/** A line with one call that runs, after one that took `lastMs`. */
+function lineAfter(lastMs: number): SentCalls {
+  const calls = new SentCalls({
+    onBegin: () => {},
+    onLimit: () => {},
+    onExpired: () => {},
+    isAnswerComing: () => false,
+  });
+  open.push(calls);
+  add(calls);
+  calls.shift(lastMs);
+  add(calls);
+  return calls;
+}
+
+function add(calls: SentCalls): void {
+  calls.add({ call: callOf(100), resolve: () => {} }, 1, () => {});
+}
+
+/** How many calls are in the line when `mayAdd` says no. */
+function fill(calls: SentCalls, mayAdd: () => boolean): number {
+  let count = 1;
+  for (; count < 1000 && mayAdd(); count++) add(calls);
+  return count;
+}
+
+test.each([
+  [0.01, 80],
+  [0.05, 16],
+  [0.09, 9],
+  [0.1, 1],
+  [0.5, 1],
+])("SentCalls: after a call of %d ms, %d calls rather wait than wake another worker", (lastMs, wanted) => {
+  const calls = lineAfter(lastMs);
+  expect(fill(calls, () => calls.isQuick)).toBe(wanted);
+});
+
+// Fewer when this process is held up: the first one may then run for long already.
+test.each([
+  [0.01, 33],
+  [0.1, 21],
+  [0.5, 5],
+  [2, 2],
+  [2.1, 1],
+])("SentCalls: after a call of %d ms, a worker is sent no more than %d", (lastMs, most) => {
+  const calls = lineAfter(lastMs);
+  expect(fill(calls, () => calls.canTake(callOf(100)))).toBeLessThanOrEqual(most);
+});
+
+test("SentCalls sends no large call behind another one", () => {
+  expect(lineAfter(0.01).canTake(callOf(64 * 1024 + 1))).toBe(false);
+});

@@ -1,0 +1,248 @@
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TabPyError } from "../../src/errors.ts";
+import { createLogger } from "../../src/logging/logger.ts";
+import type { Command } from "../../src/executor/process/interpreter.ts";
+import type { Reply } from "../../src/executor/channel/messages.ts";
+import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
+import { spawnWorker } from "../../src/executor/process/spawn.ts";
+import { testPython } from "../support/interpreters.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tabpy-pool-"));
+const python: Command = { file: testPython().file, args: [] };
+let lines: string[] = [];
+beforeEach(() => {
+  lines = [];
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A pool of real workers that ends with the test. */
+async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & AsyncDisposable> {
+  const pool = new Pool({
+    commands: [python],
+    spawn: (command) => spawnWorker(command, process.env),
+    useOrjson: true,
+    workerModels: 8,
+    endpoints: { revision: () => 1, resolve: () => ({ unknown: true }) },
+    size: 2,
+    queueSize: 10_000,
+    queueTimeoutMs: 60_000,
+    workerMaxRequests: 0,
+    workerMemoryBytes: 0,
+    log: createLogger((line) => lines.push(line), "INFO", "pool.ts"),
+    ...options,
+  });
+  await pool.start();
+  return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.stop() });
+}
+
+interface CallOptions {
+  callId?: string;
+  args?: unknown[];
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Reply> {
+  const data = Object.fromEntries((options.args ?? []).map((value, at) => [`_arg${at + 1}`, value]));
+  return pool.execute({
+    callId: options.callId ?? "the-call",
+    what: { kind: "evaluate" },
+    body: [Buffer.from(JSON.stringify({ script, data }))],
+    timeoutMs: options.timeoutMs ?? 30_000,
+    signal: options.signal ?? new AbortController().signal,
+  });
+}
+
+async function value(reply: Promise<Reply>): Promise<unknown> {
+  const found = await reply;
+  if (found.kind !== "result") throw new Error(`expected a result, got ${JSON.stringify(found)}`);
+  return JSON.parse(found.body.toString());
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+test("Pool runs each call once, short and long, while workers end and are retired", async () => {
+  await using pool = await startPool();
+  const log = join(folder, "once.log");
+  writeFileSync(log, "");
+  const script = `
+import os, time
+number, pause, end = _arg1
+with open(${JSON.stringify(log)}, 'ab', buffering=0) as file: file.write(b'%d\\n' % number)
+time.sleep(pause / 1000)
+if end == 1: os._exit(1)
+if end == 2:
+    import subprocess
+    subprocess.Popen(['sleep', '100'])
+return number`;
+  const total = 3000;
+  let next = 0;
+  let lost = 0;
+  const client = async () => {
+    while (next < total) {
+      const number = next++;
+      const pause = number % 50 === 7 ? 20 : number % 17 === 3 ? 3 : 0;
+      const end = number % 400 === 11 ? 1 : number % 400 === 200 ? 2 : 0;
+      const reply = await run(pool, script, { args: [[number, pause, end]] });
+      if (reply.kind === "result") expect(reply.body.toString()).toBe(String(number));
+      else if (end === 1) lost++;
+      else throw new Error(`call ${number} got ${JSON.stringify(reply)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 24 }, client));
+  const ran = readFileSync(log, "utf8")
+    .trim()
+    .split("\n")
+    .map(Number)
+    .sort((a, b) => a - b);
+  expect(ran).toEqual(Array.from({ length: total }, (_, at) => at));
+  expect(lost).toBe(8);
+}, 60_000);
+
+test("Pool answers a short call while the other worker is busy for long", async () => {
+  await using pool = await startPool();
+  await Promise.all(Array.from({ length: 50 }, () => value(run(pool, "return 1"))));
+  const long = new AbortController();
+  const slow = run(pool, "import time\ntime.sleep(1000)", { signal: long.signal });
+  const answers = Array.from({ length: 200 }, (_, at) => value(run(pool, "return _arg1", { args: [at] })));
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 200 }, (_, at) => at));
+  long.abort();
+  expect((await slow).kind).toBe("cancelled");
+});
+
+test("Pool answers a call at its time limit and goes on with a new worker", async () => {
+  await using pool = await startPool({ size: 1 });
+  expect((await run(pool, "while True: pass", { timeoutMs: 300 })).kind).toBe("timed-out");
+  expect(await value(run(pool, "return 2"))).toBe(2);
+});
+
+test("Pool gives a call its whole time limit after short ones before it", async () => {
+  await using pool = await startPool({ size: 1 });
+  for (let at = 0; at < 5; at++) await value(run(pool, "import time\ntime.sleep(0.1)", { timeoutMs: 400 }));
+  expect(await value(run(pool, "import time\ntime.sleep(0.25)\nreturn 3", { timeoutMs: 400 }))).toBe(3);
+});
+
+test("Pool says how a worker was lost", async () => {
+  await using pool = await startPool();
+  expect(await run(pool, "import os\nos._exit(3)")).toEqual({ kind: "lost", reason: "exit code 3" });
+  expect(await run(pool, "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")).toEqual({
+    kind: "lost",
+    reason: "signal SIGSEGV",
+  });
+});
+
+test("Pool refuses calls beyond its queue with Retry-After", async () => {
+  await using pool = await startPool({ size: 1, queueSize: 1 });
+  await value(run(pool, "return 1"));
+  const stop = new AbortController();
+  const running = run(pool, "import time\ntime.sleep(1000)", { signal: stop.signal });
+  const waiting = run(pool, "return 1");
+  const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;
+  expect(refused.code).toBe("unavailable");
+  expect(refused.headers["Retry-After"]).toBe("1");
+  stop.abort();
+  await running;
+  expect(await value(waiting)).toBe(1);
+});
+
+test("Pool refuses a call that waited too long", async () => {
+  await using pool = await startPool({ size: 1, queueTimeoutMs: 100 });
+  await value(run(pool, "return 1"));
+  const stop = new AbortController();
+  const running = run(pool, "import time\ntime.sleep(1000)", { signal: stop.signal });
+  const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;
+  expect(refused.info).toBe("no worker was free within 0.1 s");
+  stop.abort();
+  await running;
+});
+
+test("Pool forgets a waiting call whose client has gone", async () => {
+  await using pool = await startPool({ size: 1 });
+  await value(run(pool, "return 1"));
+  const stop = new AbortController();
+  const running = run(pool, "import time\ntime.sleep(1000)", { signal: stop.signal });
+  const gone = new AbortController();
+  const mark = join(folder, "ran");
+  const waiting = run(pool, `open(${JSON.stringify(mark)}, 'w').close()`, { signal: gone.signal });
+  gone.abort();
+  expect((await waiting).kind).toBe("cancelled");
+  stop.abort();
+  await running;
+  expect(await value(run(pool, `import os\nreturn os.path.exists(${JSON.stringify(mark)})`))).toBe(false);
+});
+
+test("Pool replaces a worker after workerMaxRequests calls", async () => {
+  await using pool = await startPool({ size: 1, workerMaxRequests: 3 });
+  const pids: unknown[] = [];
+  for (let at = 0; at < 7; at++) pids.push(await value(run(pool, "import os\nreturn os.getpid()")));
+  expect(new Set(pids.slice(0, 3)).size).toBe(1);
+  expect(new Set(pids).size).toBe(3);
+});
+
+test("Pool logs what a script prints with the call's id", async () => {
+  await using pool = await startPool();
+  await value(run(pool, "print('from python')\nimport os\nos.system('echo from shell')"));
+  await until(() => lines.filter((line) => line.includes("<<call ID: the-call>>")).length >= 2);
+  expect(lines.some((line) => line.includes("from python, <<call ID: the-call>>"))).toBe(true);
+  expect(lines.some((line) => line.includes("from shell, <<call ID: the-call>>"))).toBe(true);
+});
+
+test("Pool names the call of each line, however many calls were sent to a worker at once", async () => {
+  await using pool = await startPool({ size: 1 });
+  for (let at = 0; at < 20; at++) await value(run(pool, "print('warm')"));
+  const numbers = Array.from({ length: 400 }, (_, at) => at);
+  const script = "print('from', _arg1, 'only')";
+  await Promise.all(numbers.map((at) => value(run(pool, script, { args: [at], callId: `call-${at}` }))));
+  const printed = () => lines.filter((line) => line.includes(" only"));
+  await until(() => printed().length >= numbers.length);
+  for (const at of numbers)
+    expect(printed().find((line) => line.includes(`from ${at} only`))).toContain(`<<call ID: call-${at}>>`);
+});
+
+test("Pool tries again with pauses when Python doesn't start, and recovers", async () => {
+  const wrapper = join(folder, "python");
+  const broken = join(folder, "broken");
+  writeFileSync(broken, "");
+  const shell = `#!/bin/sh\n[ -e '${broken}' ] && { echo no such luck >&2; exit 1; }\nexec '${python.file}' "$@"\n`;
+  writeFileSync(wrapper, shell, { mode: 0o755 });
+  await using pool = await startPool({ commands: [{ file: wrapper, args: [] }] });
+  await until(() => lines.some((line) => line.includes("Cannot start a worker")));
+  expect(lines.join("\n")).toContain("no such luck");
+  const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;
+  expect(refused.code).toBe("unavailable");
+  expect(Number(refused.headers["Retry-After"])).toBeGreaterThan(0);
+  rmSync(broken);
+  await pool.interpreterFound;
+  expect(await value(run(pool, "return 1"))).toBe(1);
+});
+
+test("Pool names the interpreter that it can't use", async () => {
+  const old = join(folder, "old");
+  const hello = JSON.stringify({
+    id: 0,
+    kind: "hello",
+    version: [3, 6, 1],
+    implementation: "cpython",
+    executable: "/old",
+  });
+  const script = `#!${python.file}\nimport os, struct\nhead = ${JSON.stringify(hello)}.encode()\nos.write(1, struct.pack('<II', len(head), 0) + head)\nos.read(0, 1)\n`;
+  writeFileSync(old, script, { mode: 0o755 });
+  await using pool = await startPool({ commands: [{ file: old, args: [] }] });
+  const error = (await pool.interpreterFound.catch((reason: unknown) => reason)) as TabPyError;
+  expect(error.code).toBe("config");
+  expect(error.message).toContain(
+    `${old} is Python 3.6.1 (/old); expected CPython 3.9 or newer, set TABPY_PYTHON`,
+  );
+});
+
+test("a quick script of characters that JSON escapes twice is answered each time", async () => {
+  await using pool = await startPool({ size: 1 });
+  const script = `x = "${"\u{1f642}".repeat(8000)}"\nreturn len(x)`;
+  for (let at = 0; at < 4; at++) expect(await value(run(pool, script))).toBe(8000);
+  expect(lines.filter((line) => line.includes("is lost"))).toEqual([]);
+});

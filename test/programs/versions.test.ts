@@ -1,0 +1,105 @@
+// The unit tests of the worker program (run.py), with every CPython 3.9 to 3.13 of this machine; and what
+// other Pythons say first, so that the server can refuse them by name.
+
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { FrameDecoder } from "../../src/executor/channel/frames.ts";
+import type { Header } from "../../src/executor/channel/messages.ts";
+import { bootProgram } from "../../src/programs/sources.ts";
+import { leaveCounts } from "../counts.ts";
+import {
+  findInterpreters,
+  type Interpreter,
+  isSupported,
+  nameOf,
+  newestMinor,
+  testPython,
+} from "../support/interpreters.ts";
+
+const timeoutMs = 120_000;
+
+const cloudpickle = folderOf("cloudpickle");
+const interpreters = findInterpreters();
+const supported = interpreters.filter(isSupported);
+const refused = interpreters.filter((one) => !isSupported(one) && !isNewerCPython(one));
+
+test("this machine has a Python that the worker program supports", () => {
+  expect(supported.map(nameOf)).not.toBeEmpty();
+});
+
+for (const interpreter of supported) {
+  test.concurrent(
+    `the worker program passes its unit tests on ${nameOf(interpreter)}`,
+    async () => {
+      const run = Bun.spawn([interpreter.file, join(import.meta.dir, "run.py")], {
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+        env: { ...process.env, TABPY_TEST_CLOUDPICKLE: cloudpickle },
+      });
+      const [printed, report, exitCode] = await Promise.all([
+        run.stdout.text(),
+        run.stderr.text(),
+        run.exited,
+      ]);
+      const passed = /^(\d+) passed, 0 failed(?:, \d+ skipped)?$/.exec(
+        printed.trim().split("\n").at(-1) ?? "",
+      );
+      leaveCounts(`worker ${nameOf(interpreter)}`, printed.trim().split("\n").at(-1) ?? "");
+      if (exitCode !== 0 || passed === null) throw new Error(`${printed}\n${report}`);
+      expect(Number(passed[1])).toBeGreaterThan(0);
+    },
+    timeoutMs,
+  );
+}
+
+for (const interpreter of refused) {
+  test.concurrent(
+    `boot.py says hello on ${nameOf(interpreter)}`,
+    async () => {
+      const boot = Bun.spawn([interpreter.file, "-c", bootProgram], {
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const [output, errors, exitCode] = await Promise.all([
+        boot.stdout.bytes(),
+        boot.stderr.text(),
+        boot.exited,
+      ]);
+      const frames: { header: Header; bodyBytes: number }[] = [];
+      new FrameDecoder((header, body) => frames.push({ header, bodyBytes: body.length })).push(
+        Buffer.from(output),
+      );
+      expect({ frames, errors, exitCode }).toEqual({
+        frames: [
+          {
+            header: {
+              id: 0,
+              kind: "hello",
+              version: interpreter.version,
+              implementation: interpreter.implementation,
+              executable: expect.any(String),
+            },
+            bodyBytes: 0,
+          },
+        ],
+        errors: "",
+        exitCode: 0,
+      });
+    },
+    timeoutMs,
+  );
+}
+
+function isNewerCPython({ implementation, version: [major, minor] }: Interpreter): boolean {
+  return implementation === "cpython" && (major > 3 || (major === 3 && minor > newestMinor));
+}
+
+/** Where the tests' Python has a package; "" when it doesn't have it. */
+function folderOf(name: string): string {
+  const program = `import ${name}; print(${name}.__path__[0])`;
+  return Bun.spawnSync([testPython().file, "-c", program], { stdin: "ignore", stderr: "ignore" })
+    .stdout.toString()
+    .trim();
+}
