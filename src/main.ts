@@ -17,10 +17,9 @@ import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { findCommands } from "./executor/process/interpreter.ts";
 import { Loader } from "./executor/trial-load.ts";
-import type { Resolved } from "./executor/channel/messages.ts";
 import { Pool } from "./executor/pool.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
-import { Registry, type Resolution } from "./registry/registry.ts";
+import { Registry } from "./registry/registry.ts";
 import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
 import { type Reloadable, Reloader } from "./reload.ts";
 import type { PageData, PageEndpoint } from "./web/page.ts";
@@ -74,7 +73,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     useOrjson: true,
     endpoints: {
       revision: () => registry.revision,
-      resolve: (name) => resolved(registry.resolve(name)),
+      resolve: (name) => registry.resolve(name),
     },
     log: log.for("pool.ts"),
   });
@@ -160,20 +159,6 @@ function infoBody(config: Config, service: ServiceInfo): unknown {
       },
     },
   };
-}
-
-/** What the registry knows of a name, for a worker. */
-function resolved(resolution: Resolution): Resolved {
-  switch (resolution.kind) {
-    case "model":
-      return { model: resolution.model };
-    case "unknown":
-      return { unknown: true };
-    case "unusable":
-      return { unusable: resolution.reason, name: resolution.name };
-    default:
-      return resolution satisfies never;
-  }
 }
 
 function pageData(config: Config, service: ServiceInfo, endpoints: ReturnType<Registry["list"]>): PageData {

@@ -3,7 +3,8 @@
 
 import { randomUUID } from "node:crypto";
 import { errorText } from "../errors.ts";
-import type { Model, Reply } from "./channel/messages.ts";
+import type { Model } from "../model.ts";
+import type { Reply } from "./channel/messages.ts";
 import type { Worker } from "./worker.ts";
 
 export interface LoaderOptions {

@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
-import type { Call, Header, HelloHeader, Model, Reply, ReplyHeader, Resolved } from "./channel/messages.ts";
+import type { Model, Resolution } from "../model.ts";
+import type { Call, Header, HelloHeader, Reply, ReplyHeader } from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
 import { workerSources } from "../programs/sources.ts";
 import { type Job, type SentCall, SentCalls } from "./in-flight.ts";
@@ -49,7 +50,7 @@ export interface WorkerOptions {
 
 /** What the worker asks about deployed functions. */
 export interface EndpointLookup {
-  readonly resolve: (name: string) => Resolved;
+  readonly resolve: (name: string) => Resolution;
   /** Changes with everything that `resolve` could answer otherwise. */
   readonly revision: () => number;
 }

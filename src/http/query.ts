@@ -4,10 +4,11 @@
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
 import type { Reply } from "../executor/channel/messages.ts";
+import type { Resolution } from "../model.ts";
 import { bytesAnswer } from "./answers.ts";
 import type { ReadBody } from "./body.ts";
 import { limitSending } from "./evaluate.ts";
-import type { AppEnv, AppOptions, Resolution } from "./types.ts";
+import type { AppEnv, AppOptions } from "./types.ts";
 
 /** How long a call waits for the load of what has replaced its archive. */
 const loadWaitMs = 5000;

@@ -4,7 +4,8 @@ import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Execute, Model } from "../executor/channel/messages.ts";
+import type { Execute } from "../executor/channel/messages.ts";
+import type { Resolution } from "../model.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 
@@ -26,13 +27,6 @@ export interface AppEnv {
 }
 
 type Shown = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-
-/** What stands behind a name. */
-export type Resolution =
-  | { readonly kind: "model"; readonly model: Model }
-  | { readonly kind: "unknown" }
-  /** The function `name` is there and can't be called. */
-  | { readonly kind: "unusable"; readonly name: string; readonly reason: string };
 
 /** The deployed functions: src/registry as this layer needs it. */
 export interface EndpointService {

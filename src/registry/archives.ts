@@ -14,6 +14,7 @@ import {
   temporaryPrefix,
   writeDurably,
 } from "../files.ts";
+import type { Model } from "../model.ts";
 import { isEndpointName } from "./endpoint.ts";
 
 export const archiveName = "pickle_archive";
@@ -21,16 +22,6 @@ export const archiveName = "pickle_archive";
 export const factsName = "deployment.json";
 /** Begins the name of the folder that a new archive of the same version has replaced. */
 const asidePrefix = "replaced-";
-
-/** One archive, as the workers are told of it. */
-export interface Model {
-  readonly name: string;
-  readonly version: number;
-  /** Path of the pickle_archive. */
-  readonly archive: string;
-  /** Tells it from every other archive that had this name and version. */
-  readonly key: string;
-}
 
 /** The Python that made an archive, where its client said so. */
 export interface DeploymentFacts {

@@ -2,7 +2,8 @@
 // itself first; until that has gone well the version before it serves. Loading is a function that main.ts gives.
 
 import type { Logger } from "../logging/logger.ts";
-import type { Archives, Model } from "./archives.ts";
+import type { Model } from "../model.ts";
+import type { Archives } from "./archives.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 export type LoadStatus = "LoadInProgress" | "LoadSuccessful" | "LoadFailed";

@@ -5,8 +5,9 @@ import { errorText, TabPyError } from "../errors.ts";
 import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { Model, Resolution } from "../model.ts";
 import { followAliases, withTarget } from "./aliases.ts";
-import { Archives, type Model } from "./archives.ts";
+import { Archives } from "./archives.ts";
 import { type Endpoint, endpointBody } from "./endpoint.ts";
 import {
   changedEndpoint,
@@ -32,14 +33,6 @@ export interface RegistryOptions {
   /** Takes what was deployed, changed and removed, for the audit log. */
   readonly audit: (message: string) => void;
 }
-
-/** What stands behind a name. */
-export type Resolution =
-  | { readonly kind: "model"; readonly model: Model }
-  /** No endpoint has this name, or its alias leads to none. */
-  | { readonly kind: "unknown" }
-  /** It is there and can't be called. */
-  | { readonly kind: "unusable"; readonly name: string; readonly reason: string };
 
 type Shown = Readonly<Record<string, unknown>>;
 

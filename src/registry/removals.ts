@@ -3,7 +3,8 @@
 
 import { errorText } from "../errors.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Archives, Model } from "./archives.ts";
+import type { Model } from "../model.ts";
+import type { Archives } from "./archives.ts";
 
 export interface RemovalsOptions {
   readonly archives: Archives;

@@ -25,7 +25,7 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
     spawn: (command) => spawnWorker(command, process.env),
     useOrjson: true,
     workerModels: 8,
-    endpoints: { revision: () => 1, resolve: () => ({ unknown: true }) },
+    endpoints: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 2,
     queueSize: 10_000,
     queueTimeoutMs: 60_000,

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger } from "../../src/logging/logger.ts";
 import { Loader } from "../../src/executor/trial-load.ts";
-import type { Model } from "../../src/executor/channel/messages.ts";
+import type { Model } from "../../src/model.ts";
 import { Pool } from "../../src/executor/pool.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
 import type { Worker } from "../../src/executor/worker.ts";
@@ -27,7 +27,7 @@ async function startLoader(timeoutMs = 30_000): Promise<TestLoader> {
     spawn: (command) => spawnWorker(command, process.env),
     useOrjson: false,
     workerModels: 8,
-    endpoints: { revision: () => 1, resolve: () => ({ unknown: true }) },
+    endpoints: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 1,
     queueSize: 10,
     queueTimeoutMs: 60_000,

@@ -2,8 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { TabPyError } from "../../src/errors.ts";
-import type { EndpointService, Resolution } from "../../src/http/types.ts";
-import type { Call, Model, Raised, Reply } from "../../src/executor/channel/messages.ts";
+import type { EndpointService } from "../../src/http/types.ts";
+import type { Model, Resolution } from "../../src/model.ts";
+import type { Call, Raised, Reply } from "../../src/executor/channel/messages.ts";
 import { noEndpoints, result, startApp } from "./app-server.ts";
 
 const model: Model = { name: "add", version: 2, archive: "/a/add/2/pickle_archive", key: "k1" };

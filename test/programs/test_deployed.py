@@ -51,7 +51,7 @@ class DeployedTest(unittest.TestCase):
 
     def deploy(self, source, name="f", version=1):
         """Make a function known to scripts."""
-        self.worker.endpoints[name] = {"model": self.model(source, name, version)}
+        self.worker.endpoints[name] = {"kind": "model", "model": self.model(source, name, version)}
 
     def answer_of(self, script, *arguments):
         """What a script with one query returns, without the id of the answer."""
@@ -144,7 +144,7 @@ class QueryTest(DeployedTest):
         start = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         model = self.model(start + "def f(): return 1")
         self.assertNotIn("leftovers", self.worker.query(model, [])[0])
-        self.worker.endpoints["g"] = {"model": self.model(start + "def f(): return 2", "g")}
+        self.worker.endpoints["g"] = {"kind": "model", "model": self.model(start + "def f(): return 2", "g")}
         header, answer = self.worker.evaluate("return tabpy.query('g')['response']")
         self.assertEqual((header, answer), ({"id": header["id"], "kind": "result"}, 2))
         header, _ = self.worker.load(self.folder.model(archives.function(start + "def f(): return 3")))
@@ -169,7 +169,7 @@ class TabPyQueryTest(DeployedTest):
                 self.assertEqual(self.worker.value("return tabpy.query('two words'%s)['response']" % arguments), response)
 
     def test_an_alias_answers_as_what_it_stands_for(self):
-        self.worker.endpoints["alias"] = {"model": self.model("def f(): return 1", "target")}
+        self.worker.endpoints["alias"] = {"kind": "model", "model": self.model("def f(): return 1", "target")}
         self.assertEqual(self.answer_of(QUERY, "alias", []), {"response": 1, "version": 1, "model": "target"})
         self.assertEqual(self.answer_of(QUERY, "alias", [5]),
                          failure("target", "TypeError : f() takes 0 positional arguments but 1 was given"))
@@ -205,7 +205,7 @@ class TabPyQueryTest(DeployedTest):
         self.assertEqual(self.answer_of("return tabpy.query(('a', 1))")["info"], "Endpoint '('a', 1)' does not exist")
 
     def test_answers_what_cannot_be_called_as_the_server_does(self):
-        self.worker.endpoints["f"] = {"unusable": "the reason", "name": "target"}
+        self.worker.endpoints["f"] = {"kind": "unusable", "name": "target", "reason": "the reason"}
         self.assertEqual(self.answer_of(QUERY, "f", []), failure("target", "the reason"))
 
     def test_answers_what_the_function_raises_as_the_server_does(self):
@@ -244,19 +244,19 @@ class TabPyQueryTest(DeployedTest):
         self.assertEqual(self.worker.asked, ["f", "f"])
 
     def test_asks_again_for_what_was_not_there(self):
-        model = {"model": self.model("def f(): return 1")}
-        self.worker.endpoints["f"] = [{"unknown": True}, {"unusable": "it is loaded", "name": "f"}, model]
+        model = {"kind": "model", "model": self.model("def f(): return 1")}
+        self.worker.endpoints["f"] = [{"kind": "unknown"}, {"kind": "unusable", "name": "f", "reason": "it is loaded"}, model]
         self.assertEqual(self.worker.value(
             "tries = 1\nwhile 'response' not in tabpy.query('f'): tries += 1\nreturn tries"), 3)
 
     def test_asks_once_more_for_an_archive_that_is_gone(self):
-        gone = {"model": self.model("def f(): return 'old'")}
+        gone = {"kind": "model", "model": self.model("def f(): return 'old'")}
         os.remove(gone["model"]["archive"])
-        self.worker.endpoints["f"] = [gone, {"model": self.model("def f(): return 'new'")}]
+        self.worker.endpoints["f"] = [gone, {"kind": "model", "model": self.model("def f(): return 'new'")}]
         self.assertEqual(self.worker.value(QUERY + "['response']", "f", []), "new")
         self.assertEqual(self.worker.asked, ["f", "f"])
-        for second, answer in (({"unknown": True}, {"message": "UnknownURI", "info": "Endpoint 'g' does not exist"}),
-                               ({"model": self.folder.model(b"", "g")}, failure("g", NOT_LOADED + "g"))):
+        for second, answer in (({"kind": "unknown"}, {"message": "UnknownURI", "info": "Endpoint 'g' does not exist"}),
+                               ({"kind": "model", "model": self.folder.model(b"", "g")}, failure("g", NOT_LOADED + "g"))):
             with self.subTest(second):
                 self.worker.endpoints["g"] = [gone, second]
                 self.assertEqual(self.answer_of(QUERY, "g", []), answer)

@@ -11,7 +11,7 @@ from _tabpy_worker.tabpy_object import Endpoints, TabPy
 
 def no_functions():
     """The `tabpy` of a script where nothing is deployed."""
-    return TabPy(Endpoints(lambda name: {"unknown": True}), ModelCache(1, None), None)
+    return TabPy(Endpoints(lambda name: {"kind": "unknown"}), ModelCache(1, None), None)
 
 
 def raised_by(text, *arguments):

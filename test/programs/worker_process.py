@@ -111,7 +111,7 @@ class WorkerProcess:
                 return header, json.loads(body) if body else None
             name = body.decode("utf-8")
             self.asked.append(name)
-            known = self.endpoints.get(name, {"unknown": True})
+            known = self.endpoints.get(name, {"kind": "unknown"})
             answer = known.pop(0) if type(known) is list else known
             self._write_frame({"id": number, "kind": "resolved"}, json.dumps(answer).encode("ascii"))
 

@@ -1,5 +1,7 @@
 // What travels on the channel (frames.ts), and what a call comes to. The Python side is programs/worker/main.py.
 
+import type { Model } from "../../model.ts";
+
 /** Starts a worker program; the body is JSON, {module name: source text}. */
 export interface StartHeader {
   readonly id: 0;
@@ -26,15 +28,6 @@ export interface EvaluateHeader {
   readonly notAfter?: number;
 }
 
-/** The archive of a deployed function; `key` tells it from others that had this name and version. */
-export interface Model {
-  readonly name: string;
-  readonly version: number;
-  /** Path of the pickle_archive. */
-  readonly archive: string;
-  readonly key: string;
-}
-
 /** Calls a deployed function; the body is that of POST /query. */
 export interface QueryHeader {
   readonly id: number;
@@ -54,7 +47,7 @@ export interface LoadHeader {
   readonly notAfter?: number;
 }
 
-/** The answer to a `resolve`; the body is the JSON of `Resolved`. */
+/** The answer to a `resolve`; the body is the JSON of a `Resolution`. */
 export interface ResolvedHeader {
   readonly id: number;
   readonly kind: "resolved";
@@ -111,12 +104,6 @@ export type Header =
   | ReadyHeader
   | ResolveHeader
   | ReplyHeader;
-
-/** What stands behind a name, for the worker. */
-export type Resolved =
-  | { readonly model: Model }
-  | { readonly unknown: true }
-  | { readonly unusable: string; readonly name: string };
 
 /** A frame inside the script, outermost first in a list. */
 export interface ScriptFrame {

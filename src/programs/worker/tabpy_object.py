@@ -37,11 +37,11 @@ class Endpoints:
             self._known.clear()
 
     def resolve(self, name):
-        """{"model": {...}}, {"unknown": true} or {"unusable": reason, "name": name}."""
+        """The `Resolution` of model.ts: `kind` is "model", "unknown" or "unusable"."""
         found = self._known.get(name)
         if found is None:
             found = self._ask(name)
-            if "model" in found:
+            if found["kind"] == "model":
                 self._known[name] = found
         return found
 
@@ -80,9 +80,9 @@ class TabPy:
         """(query object, model) of a name. Raises _Unavailable."""
         for is_last in (False, True):
             found = self._endpoints.resolve(name)
-            if "unusable" in found:
-                raise _Unavailable(queries.failure(found["name"], found["unusable"]))
-            if "model" not in found:
+            if found["kind"] == "unusable":
+                raise _Unavailable(queries.failure(found["name"], found["reason"]))
+            if found["kind"] == "unknown":
                 raise _Unavailable({"message": "UnknownURI", "info": "Endpoint '%s' does not exist" % (name,)})
             model = found["model"]
             try:
