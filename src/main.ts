@@ -15,9 +15,8 @@ import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
+import { createLocalExecutor } from "./executor/local-executor.ts";
 import { findCommands } from "./executor/process/interpreter.ts";
-import { Loader } from "./executor/trial-load.ts";
-import { Pool } from "./executor/pool.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
 import { Registry } from "./registry/registry.ts";
 import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
@@ -61,28 +60,29 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
 
   const registry: Registry = new Registry({
     ...config,
-    load: (model, process) => loader.load(model, process),
+    load: (model, process) => (process === "own" ? executor.tryAlone(model) : executor.tryShared(model)),
     log: log.for("registry.ts"),
     audit: (message) => auditLog.info(message),
   });
-  const pool = new Pool({
-    ...config,
-    commands: findCommands(config.python, process.env),
-    spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
-    size: config.workers,
-    useOrjson: true,
-    endpoints: {
-      revision: () => registry.revision,
-      resolve: (name) => registry.resolve(name),
+  const executor = createLocalExecutor(
+    {
+      ...config,
+      commands: findCommands(config.python, process.env),
+      spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
+      functions: {
+        revision: () => registry.revision,
+        resolve: (name) => registry.resolve(name),
+      },
+      size: config.workers,
+      log: log.for("pool.ts"),
     },
-    log: log.for("pool.ts"),
-  });
-  const loader = new Loader({ startWorker: () => pool.startExtra(), timeoutMs: config.loadTimeoutMs });
+    config.loadTimeoutMs,
+  );
   const bcrypt = new Bcrypt();
   const app = createApp({
     ...config,
     service,
-    execute: pool.execute,
+    execute: executor.execute,
     authenticate:
       users === undefined
         ? undefined
@@ -93,7 +93,18 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
             failuresPerAddress: config.loginFailuresPerAddress,
             now: () => performance.now(),
           }),
-    audit: (message) => auditLog.warning(message),
+    evaluate: {
+      isEnabled: config.isEvaluateEnabled,
+      timeoutMs: config.evaluateTimeoutMs,
+      timeoutText: config.evaluateTimeoutText,
+    },
+    query: { timeoutMs: config.queryTimeoutMs, timeoutText: config.queryTimeoutText },
+    limits: {
+      maxBytes: config.maxRequestBytes,
+      maxBufferedBytes: config.maxBufferedBytes,
+      timeoutMs: config.requestTimeoutMs,
+      isGzipEnabled: config.isGzipEnabled,
+    },
     info: infoBody(config, service),
     endpoints: registry,
     page: () => pageData(config, service, registry.list()),
@@ -101,7 +112,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
   const parts: Reloadable[] = [];
-  const services: Service[] = [bcrypt, pool, registry, server];
+  const services: Service[] = [bcrypt, executor, registry, server];
   if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
   if (config.tls !== undefined) {
     parts.push(certificateOf(config.tls, server, log.for("tls.ts")));
@@ -110,12 +121,12 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   const reloader = new Reloader(parts, (message) => log.error(message));
   services.unshift(reloader);
   await startAll(services);
-  registry.loadedAtStart.then(() => loader.end());
+  registry.loadedAtStart.then(executor.endShared);
   const scheme = tls === undefined ? "http" : "https";
   const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
   return {
     url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
-    pythonFound: pool.interpreterFound,
+    pythonFound: executor.interpreterFound,
     reload: () => reloader.reload(),
     stop: () => stopAll(services),
   };

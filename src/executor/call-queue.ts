@@ -1,98 +1,84 @@
-// The line of calls that wait for a worker, in the order of arrival, each for a limited time. In front of it stand the
-// calls that a worker gave back. Which worker takes the next one is pool.ts's affair.
+// The calls that wait for a worker, in the order in which they came; calls that a worker returned stand before them.
+// Which worker takes the next one: pool.ts.
 
-import { TabPyError } from "../errors.ts";
-import type { Job } from "./in-flight.ts";
-
-interface Waiting extends Job {
-  readonly reject: (error: TabPyError) => void;
-  readonly timer: NodeJS.Timeout;
-  readonly onAbort: () => void;
-}
+import { type PendingCall, unavailable } from "./call.ts";
 
 export class CallQueue {
   readonly #maxCalls: number;
   readonly #timeoutMs: number;
-  readonly #waiting = new Set<Waiting>();
-  /** Calls that a worker gave back. */
-  readonly #returned: Job[] = [];
+  readonly #waiting = new Set<PendingCall>();
+  readonly #returned = new Set<PendingCall>();
 
-  /** @param maxCalls that may wait at one time. @param timeoutMs that each of them waits at most. */
+  /** @param maxCalls that may wait together. @param timeoutMs that each of them waits at most. */
   constructor(maxCalls: number, timeoutMs: number) {
     this.#maxCalls = maxCalls;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Calls that wait, without those that were given back. */
+  /** Waiting calls, without the returned ones. */
   get size(): number {
     return this.#waiting.size;
   }
 
   get hasReturned(): boolean {
-    return this.#returned.length > 0;
+    return this.#returned.size > 0;
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.size === 0 && this.#returned.length === 0;
+    return this.#waiting.size === 0 && this.#returned.size === 0;
   }
 
-  /** Put a call at the end. `reject` gets TabPyError `unavailable` when the line is full or the wait too long. */
-  add(job: Job, reject: (error: TabPyError) => void): void {
+  /** Add a call at the end. It is refused when the queue is full, or when it has waited too long. */
+  add(pending: PendingCall): void {
     if (this.#waiting.size >= this.#maxCalls) {
-      reject(unavailable("The server is busy", `${this.#waiting.size} calls are waiting for a worker`, 1));
+      pending.refuse(
+        unavailable("The server is busy", `${this.#waiting.size} calls are waiting for a worker`, 1),
+      );
       return;
     }
-    const onAbort = () => {
-      this.#leave(waiting);
-      job.resolve({ kind: "cancelled" });
+    this.#enter(this.#waiting, pending);
+    if (pending.isEnded) return;
+    pending.startWait(this.#timeoutMs, () => {
+      this.#waiting.delete(pending);
+      pending.refuse(
+        unavailable("The server is busy", `no worker was free within ${this.#timeoutMs / 1000} s`, 1),
+      );
+    });
+  }
+
+  /** Put calls that a worker was sent and didn't start before all others. */
+  giveBack(calls: readonly PendingCall[]): void {
+    for (const pending of calls) this.#enter(this.#returned, pending);
+  }
+
+  /** The next call; it stays in the queue. */
+  get first(): PendingCall | undefined {
+    const [first] = this.#returned.size > 0 ? this.#returned : this.#waiting;
+    return first;
+  }
+
+  /** Take the next call out of the queue. */
+  shift(): PendingCall | undefined {
+    const { first } = this;
+    if (first === undefined) return undefined;
+    if (!this.#returned.delete(first)) this.#waiting.delete(first);
+    first.endWait();
+    return first;
+  }
+
+  /** Refuse every call that waits. */
+  refuseAll(message: string, retryAfterSeconds: number): void {
+    for (let next = this.shift(); next !== undefined; next = this.shift())
+      next.refuse(unavailable(message, "", retryAfterSeconds));
+  }
+
+  #enter(part: Set<PendingCall>, pending: PendingCall): void {
+    const leave = () => {
+      part.delete(pending);
+      pending.settle({ kind: "cancelled", wasStarted: false });
     };
-    const timer = setTimeout(() => {
-      this.#leave(waiting);
-      reject(unavailable("The server is busy", `no worker was free within ${this.#timeoutMs / 1000} s`, 1));
-    }, this.#timeoutMs);
-    const waiting: Waiting = { ...job, reject, timer, onAbort };
-    job.call.signal.addEventListener("abort", onAbort);
-    this.#waiting.add(waiting);
+    if (pending.call.signal.aborted) leave();
+    else part.add(pending);
+    pending.onAbort = leave;
   }
-
-  /** Put calls that did not begin where they were sent in front of all others. */
-  giveBack(jobs: readonly Job[]): void {
-    this.#returned.push(...jobs);
-  }
-
-  /** The call in front, still in line. */
-  get first(): Job | undefined {
-    if (this.#returned[0] !== undefined) return this.#returned[0];
-    const [waiting] = this.#waiting;
-    return waiting;
-  }
-
-  /** Take the call in front out of the line. */
-  shift(): Job | undefined {
-    if (this.#returned.length > 0) return this.#returned.shift();
-    const [waiting] = this.#waiting;
-    if (waiting !== undefined) this.#leave(waiting);
-    return waiting;
-  }
-
-  /** Answer every call in line that it can't be taken. */
-  rejectAll(message: string, retryAfterSeconds: number): void {
-    for (const job of this.#returned.splice(0)) job.resolve({ kind: "lost", reason: message });
-    for (const waiting of [...this.#waiting]) {
-      this.#leave(waiting);
-      waiting.reject(unavailable(message, "", retryAfterSeconds));
-    }
-  }
-
-  #leave(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
-    clearTimeout(waiting.timer);
-    waiting.call.signal.removeEventListener("abort", waiting.onAbort);
-  }
-}
-
-/** No worker can take a call now. */
-export function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {
-  const headers = { "Retry-After": String(retryAfterSeconds) };
-  return new TabPyError("unavailable", message, info === "" ? { headers } : { info, headers });
 }

@@ -1,87 +1,76 @@
-// Loading archives to see whether they can be loaded: in processes beside the pool, so that neither needs the other.
-// A pickle may do anything; it does it to its own process, for a limited time.
+// Loads the archives of new deployments to find out whether they can be loaded, in processes beside the pool, so that
+// neither waits for the other. A pickle may do anything; here it does that to its own process, for a limited time.
 
 import { randomUUID } from "node:crypto";
+import pLimit from "p-limit";
 import { errorText } from "../errors.ts";
 import type { Model } from "../model.ts";
-import type { Reply } from "./channel/messages.ts";
+import { PendingCall } from "./call.ts";
+import type { Reply } from "./executor.ts";
 import type { Worker } from "./worker.ts";
 
-export interface LoaderOptions {
-  /** Starts a worker that nobody else uses. */
-  readonly startWorker: () => Promise<Worker>;
-  readonly timeoutMs: number;
-}
-
-/** How many new deployments may be loaded at one time. */
+/** How many archives are loaded concurrently, each in a process of its own. */
 const maxOwnProcesses = 4;
 
-export class Loader {
-  readonly #options: LoaderOptions;
-  readonly #waiting: (() => void)[] = [];
-  #ownProcesses = 0;
+export class TrialLoad {
+  readonly #startWorker: () => Promise<Worker>;
+  readonly #timeoutMs: number;
+  readonly #limit = pLimit(maxOwnProcesses);
   #shared: Worker | undefined;
 
-  constructor(options: LoaderOptions) {
-    this.#options = options;
+  /** @param startWorker starts a worker that nobody else uses. */
+  constructor(startWorker: () => Promise<Worker>, timeoutMs: number) {
+    this.#startWorker = startWorker;
+    this.#timeoutMs = timeoutMs;
   }
+
+  /** Load an archive in a fresh process; what is wrong with the archive, or undefined. */
+  readonly tryAlone = (model: Model): Promise<string | undefined> =>
+    this.#limit(() => this.#loadAlone(model)).catch(errorText);
 
   /**
-   * Load an archive: what is wrong with it, or undefined.
-   *
-   * @param process `own`: a fresh one. `shared`: the one of the load before, for archives that have served before;
-   * such loads must come one after the other, and `end` is called after the last.
+   * Load an archive in the process of the load before: for archives that have served before. Such loads must come one
+   * after the other, and `endShared` is called after the last one.
    */
-  readonly load = async (model: Model, process: "own" | "shared"): Promise<string | undefined> => {
-    try {
-      return process === "own" ? await this.#loadAlone(model) : await this.#loadShared(model);
-    } catch (error) {
-      return errorText(error);
-    }
+  readonly tryShared = (model: Model): Promise<string | undefined> =>
+    this.#loadShared(model).catch(errorText);
+
+  readonly endShared = (): void => {
+    this.#shared?.stop();
+    this.#shared = undefined;
   };
 
-  /** End the shared process. */
-  end(): void {
-    this.#shared?.end();
-    this.#shared = undefined;
-  }
-
   async #loadAlone(model: Model): Promise<string | undefined> {
-    if (this.#ownProcesses >= maxOwnProcesses) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#ownProcesses++;
     let worker: Worker | undefined;
     try {
-      worker = await this.#options.startWorker();
-      return this.#fault(await this.#run(worker, model), model);
+      worker = await this.#startWorker();
+      return this.#faultOf(await this.#run(worker, model), model);
     } finally {
-      worker?.kill("it has loaded what it was to load");
-      this.#ownProcesses--;
-      this.#waiting.shift()?.();
+      worker?.kill("its trial load has ended");
     }
   }
 
   async #loadShared(model: Model): Promise<string | undefined> {
-    this.#shared ??= await this.#options.startWorker();
+    this.#shared ??= await this.#startWorker();
     const reply = await this.#run(this.#shared, model);
     if (reply.kind !== "result" && reply.kind !== "raised") this.#shared = undefined; // it is gone
-    // An archive before this one may have ended the process: by what it left running, or a little later.
-    return reply.kind === "lost" ? this.#loadAlone(model) : this.#fault(reply, model);
+    // An earlier archive may have ended the process: by what it left running, or a little later.
+    return reply.kind === "lost" ? this.tryAlone(model) : this.#faultOf(reply, model);
   }
 
   #run(worker: Worker, model: Model): Promise<Reply> {
-    const call = {
+    const pending = new PendingCall({
       callId: randomUUID(),
       what: { kind: "load", model },
       body: [],
-      timeoutMs: this.#options.timeoutMs,
+      timeoutMs: this.#timeoutMs,
       signal: new AbortController().signal,
-    } as const;
-    return new Promise((resolve) => worker.take({ call, resolve }));
+    });
+    worker.send(pending);
+    return pending.reply;
   }
 
-  #fault(reply: Reply, { name }: Model): string | undefined {
+  #faultOf(reply: Reply, { name }: Model): string | undefined {
     switch (reply.kind) {
       case "result":
         return undefined;
@@ -90,7 +79,7 @@ export class Loader {
       case "rejected":
         return reply.rejected.message;
       case "timed-out":
-        return `${name} was not loaded within ${this.#options.timeoutMs / 1000} s (TABPY_LOAD_TIMEOUT)`;
+        return `${name} was not loaded within ${this.#timeoutMs / 1000} s (TABPY_LOAD_TIMEOUT)`;
       case "lost":
         return `the Python process that loaded ${name} ended: ${reply.reason}`;
       case "cancelled":

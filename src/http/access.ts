@@ -5,13 +5,16 @@ import type { Context, MiddlewareHandler, Next } from "hono";
 import type { Verdict } from "../auth/authenticate.ts";
 import { parseBasicHeader } from "../auth/basic.ts";
 import { TabPyError } from "../errors.ts";
+import type { Logger } from "../logging/logger.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** Refuses requests as the contract says; `realm` is the service's name. */
+/** Refuses requests as the contract says; `realm` is the service's name. Refusals are logged as `tabpy.audit`. */
 export function access(
-  { authenticate, audit }: Pick<AppOptions, "authenticate" | "audit">,
+  authenticate: AppOptions["authenticate"],
+  log: Logger,
   realm: string,
 ): MiddlewareHandler<AppEnv> {
+  const auditLog = log.for("audit.ts").named("tabpy.audit");
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
   if (authenticate === undefined) {
     return function access(c, next) {
@@ -26,7 +29,7 @@ export function access(
       return next();
     }
     const { incoming } = c.env;
-    audit(`Refused ${callText(incoming)} from ${addressOf(incoming)}: ${verdict.why}`);
+    auditLog.warning(`Refused ${callText(incoming)} from ${addressOf(incoming)}: ${verdict.why}`);
     throw refusal(verdict, challenge);
   };
   // Not async, and the address on demand: a remembered credential costs a call next to nothing.

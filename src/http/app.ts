@@ -6,6 +6,7 @@ import { clientWheelName } from "../programs/client-wheel.ts";
 import { access } from "./access.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
+import { createHandleCall } from "./call.ts";
 import { clientFolder, clientPage, clientWheel } from "./client-wheel.ts";
 import {
   addEndpoint,
@@ -30,22 +31,18 @@ type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** The whole HTTP interface as a Hono app. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
-  const { service, log } = options;
-  const readBody = createBodyReader({
-    maxBytes: options.maxRequestBytes,
-    maxBufferedBytes: options.maxBufferedBytes,
-    timeoutMs: options.requestTimeoutMs,
-    isGzipEnabled: options.isGzipEnabled,
-  });
+  const { service, limits, log } = options;
+  const readBody = createBodyReader(limits);
+  const handleCall = createHandleCall(options.execute, readBody, limits.timeoutMs);
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  const isDetailed = options.isLogDetailed === true;
+  const isDetailed = options.isLogDetailed;
   app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, isDetailed));
-  if (options.isGzipEnabled) app.use(gzip());
+  if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
   app.options("*", () => jsonAnswer({}));
-  app.use(access(options, service.name));
+  app.use(access(options.authenticate, log, service.name));
   if (isDetailed) app.use(caller());
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
@@ -63,12 +60,12 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const upload = "/configurations/endpoint_upload_destination";
   route(`${upload}/endpoints/:name/:version/pickle_archive`, { PUT: uploadArchive(options) });
   app.use((c, next) => {
-    checkAnnouncedSize(c.env.incoming, options.maxRequestBytes);
+    checkAnnouncedSize(c.env.incoming, limits.maxBytes);
     return next();
   });
   route("/info", { GET: () => bytesAnswer(info) });
-  route("/evaluate", { POST: evaluate(options, readBody) });
-  route("/query/:name", { GET: query(options, readBody), POST: query(options, readBody) });
+  route("/evaluate", { POST: evaluate(options, handleCall) });
+  route("/query/:name", { GET: query(options, handleCall), POST: query(options, handleCall) });
   route("/endpoints", { GET: listEndpoints(options), POST: addEndpoint(options, readBody) });
   route("/endpoints/", { GET: listEndpoints(options) });
   route("/endpoints/:name", {

@@ -37,7 +37,6 @@ export type ReadBody = (request: IncomingMessage, gone: AbortSignal) => Promise<
 export function createBodyReader(limits: BodyLimits): ReadBody {
   let bufferedBytes = 0;
   return async (request, gone) => {
-    checkAnnouncedSize(request, limits.maxBytes);
     let heldBytes = 0;
     const hold = (bytes: number) => {
       heldBytes += bytes;
@@ -61,7 +60,7 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
   };
 }
 
-/** Refuse a body by its Content-Length, before a byte of it is read. */
+/** Refuse a body by its Content-Length, before a byte of it is read: for every URL, also those that read none. */
 export function checkAnnouncedSize(request: IncomingMessage, maxBytes: number): void {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(announced, maxBytes);

@@ -1,14 +1,13 @@
-// POST /evaluate: the body goes to a worker as it came, its result goes out as it came.
+// POST /evaluate: the body goes to a worker as it came, and its result to the client.
 
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
-import type { Raised, Reply } from "../executor/channel/messages.ts";
+import type { Raised, Reply } from "../executor/executor.ts";
 import { bytesAnswer } from "./answers.ts";
-import type { ReadBody } from "./body.ts";
+import type { Answers, HandleCall } from "./call.ts";
+import { functionText } from "./function-text.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** Smaller answers fit into the buffers of the socket. */
-const largeAnswerBytes = 1024 * 1024;
 const failed = "Error processing script";
 const disabled =
   "Ad-hoc scripts have been disabled on this analytics extension, please contact your administrator.";
@@ -16,51 +15,47 @@ const noResponse =
   "The endpoint you're trying to query did not respond. Please make sure the endpoint exists and the correct set of arguments are provided.";
 
 /** The handler of POST /evaluate. */
-export function evaluate(options: AppOptions, readBody: ReadBody): (c: Context<AppEnv>) => Promise<Response> {
+export function evaluate(
+  { evaluate: { isEnabled, timeoutMs, timeoutText }, log }: AppOptions,
+  handleCall: HandleCall,
+): (c: Context<AppEnv>) => Promise<Response> {
+  const functionLog = log.for("evaluate.ts");
+  const reportsFunction = functionLog.isEnabled("INFO");
+  const answers: Answers = {
+    result: (reply) => bytesAnswer(reply.body),
+    raised: raisedError,
+    timedOut: () =>
+      new TabPyError("timeout", `User defined script timed out. Timeout is set to ${timeoutText} s.`),
+    lost: (reason, details) =>
+      new TabPyError("internal", failed, {
+        info: `WorkerLost : the Python process that ran this script ended: ${reason}`,
+        details,
+      }),
+  };
   return async (c) => {
-    if (!options.isEvaluateEnabled) throw new TabPyError("not-found", disabled);
-    const gone = c.get("gone");
-    const body = await readBody(c.env.incoming, gone);
-    try {
-      const reply = await options.execute({
-        callId: c.get("callId"),
-        what: { kind: "evaluate" },
-        body: body.pieces,
-        timeoutMs: options.evaluateTimeoutMs,
-        signal: gone,
-      });
-      limitSending(c, reply, options.requestTimeoutMs);
-      return answer(reply, options.evaluateTimeoutText);
-    } finally {
-      body.release();
-    }
+    if (!isEnabled) throw new TabPyError("not-found", disabled);
+    return handleCall(c, async (execute, body) => {
+      const reply = await execute({ kind: "evaluate", reportsFunction }, timeoutMs);
+      const text = reportsFunction ? evaluatedFunction(reply, body) : undefined;
+      if (text !== undefined) functionLog.inCall(c.get("callId")).info(`function to evaluate=${text}`);
+      return { reply, answers };
+    });
   };
 }
 
-/** A client that doesn't take its large answer must not hold it here for ever. */
-export function limitSending(c: Context<AppEnv>, reply: Reply, timeoutMs: number): void {
-  if (reply.kind !== "result" || reply.body.length <= largeAnswerBytes) return;
-  const { socket } = c.env.incoming;
-  socket.setTimeout(timeoutMs, () => socket.destroy());
-}
-
-function answer(reply: Reply, timeoutText: string): Response {
+/** The text of the function that ran: a worker that was killed or lost didn't report it. */
+function evaluatedFunction(reply: Reply, body: readonly Buffer[]): string | undefined {
   switch (reply.kind) {
     case "result":
-      return bytesAnswer(reply.body);
     case "raised":
-      throw raisedError(reply.raised);
-    case "rejected":
-      throw new TabPyError("bad-request", reply.rejected.message, { info: reply.rejected.info });
+      return reply.function;
     case "timed-out":
-      throw new TabPyError("timeout", `User defined script timed out. Timeout is set to ${timeoutText} s.`);
     case "lost":
-      throw new TabPyError("internal", failed, {
-        info: `WorkerLost : the Python process that ran this script ended: ${reply.reason}`,
-        details: { type: "WorkerLost", message: reply.reason, line: null, frames: [] },
-      });
+      return functionText(body);
     case "cancelled":
-      throw new TabPyError("bad-request", "The client has gone");
+      return reply.wasStarted ? functionText(body) : undefined;
+    case "rejected":
+      return undefined;
     default:
       return reply satisfies never;
   }

@@ -4,8 +4,9 @@ import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Execute } from "../executor/channel/messages.ts";
+import type { Execute } from "../executor/executor.ts";
 import type { Resolution } from "../model.ts";
+import type { BodyLimits } from "./body.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 
@@ -50,32 +51,30 @@ export interface EndpointService {
   };
 }
 
+/** The time limit of calls. */
+export interface TimeLimit {
+  /** Undefined for no limit. */
+  readonly timeoutMs: number | undefined;
+  /** In seconds as the 408 answer writes it, `30` or `3.0`. */
+  readonly timeoutText: string;
+}
+
 export interface AppOptions {
   readonly service: ServiceInfo;
   readonly execute: Execute;
   /** Undefined: no password file, everyone may come in. */
   readonly authenticate: Authenticate | undefined;
-  /** Takes who was refused and why, for those who look after the server. */
-  readonly audit: (message: string) => void;
   /** The body of `GET /info`. */
   readonly info: unknown;
   readonly endpoints: EndpointService;
   readonly page: () => PageData;
   /** Folder that is served instead of the built-in page. */
   readonly staticPath: string | undefined;
-  readonly isEvaluateEnabled: boolean;
-  readonly evaluateTimeoutMs: number;
-  /** The timeout as the 408 answer writes it, `30` or `3.0`. */
-  readonly evaluateTimeoutText: string;
-  /** Undefined for no limit. */
-  readonly queryTimeoutMs: number | undefined;
-  readonly queryTimeoutText: string;
-  readonly isGzipEnabled: boolean;
-  readonly maxRequestBytes: number;
-  readonly maxBufferedBytes: number;
-  /** How long a request may take to come. */
-  readonly requestTimeoutMs: number;
+  readonly evaluate: TimeLimit & { readonly isEnabled: boolean };
+  readonly query: TimeLimit;
+  /** Of requests; `isGzipEnabled` also of answers, and `timeoutMs` of large ones. */
+  readonly limits: BodyLimits;
   readonly log: Logger;
   /** Whether the log names the caller of each request. */
-  readonly isLogDetailed?: boolean;
+  readonly isLogDetailed: boolean;
 }

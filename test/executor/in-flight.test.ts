@@ -1,8 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
-import type { Call } from "../../src/executor/channel/messages.ts";
-import { SentCalls } from "../../src/executor/in-flight.ts";
+import { PendingCall } from "../../src/executor/call.ts";
+import type { Call } from "../../src/executor/executor.ts";
+import { InFlight } from "../../src/executor/in-flight.ts";
 
-const open: SentCalls[] = [];
+const open: InFlight[] = [];
 afterEach(() => {
   for (const calls of open.splice(0)) calls.close();
 });
@@ -10,7 +11,7 @@ afterEach(() => {
 function callOf(bytes: number): Call {
   return {
     callId: "c",
-    what: { kind: "evaluate" },
+    what: { kind: "evaluate", reportsFunction: false },
     body: [Buffer.alloc(bytes)],
     timeoutMs: undefined,
     signal: new AbortController().signal,
@@ -18,12 +19,11 @@ function callOf(bytes: number): Call {
 }
 
 /** A line with one call that runs, after one that took `lastMs`. */
-function lineAfter(lastMs: number): SentCalls {
-  const calls = new SentCalls({
-    onBegin: () => {},
-    onLimit: () => {},
+function lineAfter(lastMs: number): InFlight {
+  const calls = new InFlight({
+    onTimeLimit: () => {},
     onExpired: () => {},
-    isAnswerComing: () => false,
+    isReplyComing: () => false,
   });
   open.push(calls);
   add(calls);
@@ -32,12 +32,12 @@ function lineAfter(lastMs: number): SentCalls {
   return calls;
 }
 
-function add(calls: SentCalls): void {
-  calls.add({ call: callOf(100), resolve: () => {} }, 1, () => {});
+function add(calls: InFlight): void {
+  calls.add(new PendingCall(callOf(100)), 1);
 }
 
 /** How many calls are in the line when `mayAdd` says no. */
-function fill(calls: SentCalls, mayAdd: () => boolean): number {
+function fill(calls: InFlight, mayAdd: () => boolean): number {
   let count = 1;
   for (; count < 1000 && mayAdd(); count++) add(calls);
   return count;
@@ -49,7 +49,7 @@ test.each([
   [0.09, 9],
   [0.1, 1],
   [0.5, 1],
-])("SentCalls: after a call of %d ms, %d calls rather wait than wake another worker", (lastMs, wanted) => {
+])("InFlight: after a call of %d ms, %d calls rather wait than wake another worker", (lastMs, wanted) => {
   const calls = lineAfter(lastMs);
   expect(fill(calls, () => calls.isQuick)).toBe(wanted);
 });
@@ -61,11 +61,11 @@ test.each([
   [0.5, 5],
   [2, 2],
   [2.1, 1],
-])("SentCalls: after a call of %d ms, a worker is sent no more than %d", (lastMs, most) => {
+])("InFlight: after a call of %d ms, a worker is sent no more than %d", (lastMs, most) => {
   const calls = lineAfter(lastMs);
   expect(fill(calls, () => calls.canTake(callOf(100)))).toBeLessThanOrEqual(most);
 });
 
-test("SentCalls sends no large call behind another one", () => {
+test("InFlight sends no large call behind another one", () => {
   expect(lineAfter(0.01).canTake(callOf(64 * 1024 + 1))).toBe(false);
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
 import { createLogger } from "../../src/logging/logger.ts";
 import type { Command } from "../../src/executor/process/interpreter.ts";
-import type { Reply } from "../../src/executor/channel/messages.ts";
+import type { Reply } from "../../src/executor/executor.ts";
 import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
 import { testPython } from "../support/interpreters.ts";
@@ -23,9 +23,8 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
   const pool = new Pool({
     commands: [python],
     spawn: (command) => spawnWorker(command, process.env),
-    useOrjson: true,
     workerModels: 8,
-    endpoints: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
+    functions: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 2,
     queueSize: 10_000,
     queueTimeoutMs: 60_000,
@@ -49,7 +48,7 @@ function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Rep
   const data = Object.fromEntries((options.args ?? []).map((value, at) => [`_arg${at + 1}`, value]));
   return pool.execute({
     callId: options.callId ?? "the-call",
-    what: { kind: "evaluate" },
+    what: { kind: "evaluate", reportsFunction: true },
     body: [Buffer.from(JSON.stringify({ script, data }))],
     timeoutMs: options.timeoutMs ?? 30_000,
     signal: options.signal ?? new AbortController().signal,
@@ -152,7 +151,7 @@ test("Pool refuses calls beyond its queue with Retry-After", async () => {
 
 test("Pool refuses a call that waited too long", async () => {
   await using pool = await startPool({ size: 1, queueTimeoutMs: 100 });
-  await value(run(pool, "return 1"));
+  await pool.interpreterFound; // the start of the worker may take longer
   const stop = new AbortController();
   const running = run(pool, "import time\ntime.sleep(1000)", { signal: stop.signal });
   const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;

@@ -6,7 +6,7 @@ import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import { createLogger } from "../../src/logging/logger.ts";
-import type { Call, Reply } from "../../src/executor/channel/messages.ts";
+import type { Call, Reply } from "../../src/executor/executor.ts";
 import type { PageData } from "../../src/web/page.ts";
 import { freePort } from "../e2e/harness.ts";
 
@@ -62,8 +62,13 @@ export const noEndpoints: EndpointService = {
   },
 };
 
-/** Starts the app; what `options` leaves out is as the server's defaults have it. */
-export async function startApp(options: Partial<AppOptions> = {}): Promise<AppServer> {
+type Groups = Pick<AppOptions, "evaluate" | "query" | "limits">;
+export type TestOptions = Partial<Omit<AppOptions, keyof Groups>> & {
+  readonly [name in keyof Groups]?: Partial<Groups[name]>;
+};
+
+/** Starts the app; options that are left out have the server's defaults. */
+export async function startApp(options: TestOptions = {}): Promise<AppServer> {
   const calls: Call[] = [];
   const logLines: string[] = [];
   const port = await freePort();
@@ -71,22 +76,22 @@ export async function startApp(options: Partial<AppOptions> = {}): Promise<AppSe
   const app = createApp({
     service,
     authenticate: undefined,
-    audit: (message) => logLines.push(message),
     info: {},
     endpoints: noEndpoints,
     page: () => pageData,
     staticPath: undefined,
-    isEvaluateEnabled: true,
-    evaluateTimeoutMs: 30_000,
-    evaluateTimeoutText: "30",
-    queryTimeoutMs: undefined,
-    queryTimeoutText: "0",
-    isGzipEnabled: true,
-    maxRequestBytes: 1024 * 1024,
-    maxBufferedBytes: 16 * 1024 * 1024,
-    requestTimeoutMs: 60_000,
     log: createLogger((line) => logLines.push(line), "INFO", "app.ts"),
+    isLogDetailed: false,
     ...options,
+    evaluate: { isEnabled: true, timeoutMs: 30_000, timeoutText: "30", ...options.evaluate },
+    query: { timeoutMs: undefined, timeoutText: "0", ...options.query },
+    limits: {
+      maxBytes: 1024 * 1024,
+      maxBufferedBytes: 16 * 1024 * 1024,
+      timeoutMs: 60_000,
+      isGzipEnabled: true,
+      ...options.limits,
+    },
     execute: (call) => {
       calls.push(call);
       return execute(call);

@@ -162,7 +162,7 @@ test("the CORS headers of the service are on every answer, errors too", async ()
   };
   await using server = await startApp({
     service: { ...service, corsHeaders },
-    maxRequestBytes: 1000,
+    limits: { maxBytes: 1000 },
     execute: async () => {
       throw new Error("a fault of ours");
     },
@@ -330,7 +330,7 @@ test("an error that is compressed keeps its status and headers", async () => {
 });
 
 test("nothing is compressed when gzip is switched off", async () => {
-  await using server = await startApp({ isGzipEnabled: false, info: { long: "x".repeat(5000) } });
+  await using server = await startApp({ limits: { isGzipEnabled: false }, info: { long: "x".repeat(5000) } });
   const answer = await server.send({ path: "/info", headers: { "Accept-Encoding": "gzip" } });
   expect(answer.headers.get("content-encoding")).toBeNull();
 });

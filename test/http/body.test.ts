@@ -2,8 +2,7 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { byteLength } from "../../src/executor/channel/frames.ts";
-import type { Reply } from "../../src/executor/channel/messages.ts";
+import { byteLength, type Reply } from "../../src/executor/executor.ts";
 import { type AppServer, type Request, result, startApp } from "./app-server.ts";
 
 const limit = 1000;
@@ -43,7 +42,7 @@ test("the Content-Type doesn't matter", async () => {
 });
 
 test("a body of just the limit is taken", async () => {
-  await using server = await startApp({ maxRequestBytes: limit });
+  await using server = await startApp({ limits: { maxBytes: limit } });
   expect((await evaluate(server, { body: "x".repeat(limit) })).status).toBe(200);
   expect((await evaluate(server, { body: ["x".repeat(limit)] })).status).toBe(200);
 });
@@ -62,7 +61,7 @@ const overLimit: Record<string, { request: Request; size: number }> = {
 };
 for (const [what, { request, size }] of Object.entries(overLimit)) {
   test(`${what} past the limit is answered with 413 and never comes to a worker`, async () => {
-    await using server = await startApp({ maxRequestBytes: limit });
+    await using server = await startApp({ limits: { maxBytes: limit } });
     const answer = await evaluate(server, request);
     expect(answer.status).toBe(413);
     expect(answer.json()).toEqual(tooLarge(size));
@@ -71,7 +70,7 @@ for (const [what, { request, size }] of Object.entries(overLimit)) {
 }
 
 test("a Content-Length past the limit is answered with 413 before its body comes, whatever the URL", async () => {
-  await using server = await startApp({ maxRequestBytes: limit });
+  await using server = await startApp({ limits: { maxBytes: limit } });
   for (const path of ["/evaluate", "/info", "/nowhere"]) {
     const answer = await server.send({
       method: "POST",
@@ -110,7 +109,7 @@ test("a body that is not gzip as it says is answered with 400", async () => {
 });
 
 test("gzip is not undone when it is switched off", async () => {
-  await using server = await startApp({ isGzipEnabled: false });
+  await using server = await startApp({ limits: { isGzipEnabled: false } });
   const body = gzipSync("plain text");
   await evaluate(server, { body, headers: { "Content-Encoding": "gzip" } });
   expect(server.calls.map((call) => Buffer.concat(call.body))).toEqual([body]);
@@ -121,7 +120,7 @@ test("bodies past TABPY_MAX_BUFFERED_MB together are answered with 503 until oth
   const finish = Promise.withResolvers<Reply>();
   let calls = 0;
   await using server = await startApp({
-    maxBufferedBytes: 1500,
+    limits: { maxBufferedBytes: 1500 },
     execute: () => {
       if (++calls > 1) return Promise.resolve(result("2"));
       started.resolve();
@@ -147,7 +146,7 @@ test("bodies past TABPY_MAX_BUFFERED_MB together are answered with 503 until oth
 });
 
 test("a refused body is released", async () => {
-  await using server = await startApp({ maxRequestBytes: limit, maxBufferedBytes: 1500 });
+  await using server = await startApp({ limits: { maxBytes: limit, maxBufferedBytes: 1500 } });
   const headers = { "Content-Encoding": "gzip" };
   for (let turn = 0; turn < 5; turn++) {
     expect((await evaluate(server, { body: "n".repeat(900), headers })).status).toBe(400);

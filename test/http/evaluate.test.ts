@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { TabPyError } from "../../src/errors.ts";
-import type { Raised, Reply } from "../../src/executor/channel/messages.ts";
+import type { Raised, Reply } from "../../src/executor/executor.ts";
 import { result, startApp } from "./app-server.ts";
 
 const raised: Raised = { type: "ValueError", message: "no", line: 2, frames: [] };
@@ -63,7 +63,7 @@ const replies: Record<string, { reply: Reply; status: number; body: unknown }> =
 };
 for (const [what, { reply, status, body }] of Object.entries(replies)) {
   test(`${what} is answered with ${status}`, async () => {
-    await using server = await startApp({ evaluateTimeoutText: "3.0", execute: async () => reply });
+    await using server = await startApp({ evaluate: { timeoutText: "3.0" }, execute: async () => reply });
     const answer = await server.send({ method: "POST", path: "/evaluate", body: "{}" });
     expect(answer.status).toBe(status);
     expect(answer.headers.get("content-type")).toBe("application/json");
@@ -86,7 +86,7 @@ test("a result in UTF-8 has its length in bytes", async () => {
 });
 
 test("a call has its kind, its time limit and an id of its own", async () => {
-  await using server = await startApp({ evaluateTimeoutMs: 1234 });
+  await using server = await startApp({ evaluate: { timeoutMs: 1234 } });
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   const [first, second] = server.calls;
@@ -109,7 +109,7 @@ test("no worker to take the call is answered with 503", async () => {
 });
 
 test("evaluate that is disabled is answered with 404, after the credential check", async () => {
-  await using open = await startApp({ isEvaluateEnabled: false });
+  await using open = await startApp({ evaluate: { isEnabled: false } });
   const answer = await open.send({ method: "POST", path: "/evaluate", body: "{}" });
   expect([answer.status, answer.json()]).toEqual([
     404,
@@ -121,7 +121,7 @@ test("evaluate that is disabled is answered with 404, after the credential check
   ]);
   expect(open.calls).toEqual([]);
   await using guarded = await startApp({
-    isEvaluateEnabled: false,
+    evaluate: { isEnabled: false },
     authenticate: () => ({ kind: "refused", why: "no credentials" }),
   });
   expect((await guarded.send({ method: "POST", path: "/evaluate", body: "{}" })).status).toBe(401);
@@ -132,7 +132,7 @@ test("a client that goes during its call fires the signal of the call", async ()
   const aborted = Promise.withResolvers<Reply>();
   await using server = await startApp({
     execute: (call) => {
-      call.signal.addEventListener("abort", () => aborted.resolve({ kind: "cancelled" }));
+      call.signal.addEventListener("abort", () => aborted.resolve({ kind: "cancelled", wasStarted: false }));
       called.resolve(call.signal);
       return aborted.promise;
     },
@@ -148,4 +148,31 @@ test("a client that stays until its answer doesn't fire the signal of the call",
   await using server = await startApp();
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   expect(server.calls.map((call) => call.signal.aborted)).toEqual([false]);
+});
+
+const script = "def _user_script(tabpy, _arg1):\n return _arg1";
+const logged: readonly [reply: Reply, isLogged: boolean][] = [
+  [{ ...result("1"), function: script } as Reply, true],
+  [{ kind: "raised", raised, function: script }, true],
+  [{ kind: "timed-out" }, true],
+  [{ kind: "lost", reason: "exit code 3" }, true],
+  [{ kind: "cancelled", wasStarted: true }, true],
+  [{ kind: "cancelled", wasStarted: false }, false],
+  [{ kind: "rejected", rejected: { message: "no", info: {} } }, false],
+  [{ kind: "raised", raised }, false],
+];
+
+test("POST /evaluate logs the function that ran, whatever the outcome", async () => {
+  for (const [reply, isLogged] of logged) {
+    await using server = await startApp({ execute: async () => reply });
+    await server.send({
+      method: "POST",
+      path: "/evaluate",
+      body: '{"data":{"_arg1":[1]},"script":"return _arg1"}',
+    });
+    const lines = server.logLines.filter((line) =>
+      line.includes("function to evaluate=def _user_script(tabpy, _arg1):"),
+    );
+    expect([reply.kind, lines.length]).toEqual([reply.kind, isLogged ? 1 : 0]);
+  }
 });

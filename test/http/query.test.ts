@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { TabPyError } from "../../src/errors.ts";
 import type { EndpointService } from "../../src/http/types.ts";
 import type { Model, Resolution } from "../../src/model.ts";
-import type { Call, Raised, Reply } from "../../src/executor/channel/messages.ts";
+import type { Call, Raised, Reply } from "../../src/executor/executor.ts";
 import { noEndpoints, result, startApp } from "./app-server.ts";
 
 const model: Model = { name: "add", version: 2, archive: "/a/add/2/pickle_archive", key: "k1" };
@@ -110,7 +110,7 @@ for (const [what, { name = "add", reply, status, body }] of Object.entries(repli
     test(`${method}: ${what} is answered with ${status}`, async () => {
       await using server = await startApp({
         endpoints: known,
-        queryTimeoutText: "3.0",
+        query: { timeoutText: "3.0" },
         execute: async () => reply,
       });
       const answer = await server.send({ method, path: `/query/${name}`, body: '{"data": {}}' });
@@ -138,7 +138,7 @@ test("a response without an etag has no such header", async () => {
 });
 
 test("a call has the archive, the body, the time limit and an id", async () => {
-  await using server = await startApp({ endpoints: known, queryTimeoutMs: 1234 });
+  await using server = await startApp({ endpoints: known, query: { timeoutMs: 1234 } });
   await server.send({ method: "POST", path: "/query/alias", body: '{"data": [1]}' });
   const [call] = server.calls;
   expect(call).toMatchObject({ what: { kind: "query", model }, timeoutMs: 1234 });
@@ -289,7 +289,7 @@ test("credentials are looked at before the body and the name", async () => {
 });
 
 test("a body over the limit is refused", async () => {
-  await using server = await startApp({ endpoints: known, maxRequestBytes: 10 });
+  await using server = await startApp({ endpoints: known, limits: { maxBytes: 10 } });
   expect((await server.send({ method: "POST", path: "/query/add", body: "x".repeat(11) })).status).toBe(413);
   expect((await server.send({ method: "POST", path: "/query/add", body: ["x".repeat(11)] })).status).toBe(
     413,

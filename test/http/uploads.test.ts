@@ -22,8 +22,7 @@ async function startUploads(): Promise<UploadServer> {
   const folder = mkdtempSync(join(tmpdir(), "tabpy-upload-"));
   const server = await startApp({
     endpoints: { ...noEndpoints, staging: new Staging(folder, 100_000) },
-    maxRequestBytes: 100,
-    maxBufferedBytes: 100,
+    limits: { maxBytes: 100, maxBufferedBytes: 100 },
   });
   return {
     server,

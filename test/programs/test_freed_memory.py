@@ -34,7 +34,7 @@ class Trim:
         self.count += 1
 
 
-class KeptMemoryTest(unittest.TestCase):
+class FreedMemoryTest(unittest.TestCase):
     def kept(self, keeps=True):
         self.trim = Trim()
         self.resident = 20 * MEGABYTE
@@ -42,7 +42,7 @@ class KeptMemoryTest(unittest.TestCase):
         patcher = mock.patch.multiple(freed_memory, **patches)
         patcher.start()
         self.addCleanup(patcher.stop)
-        kept = freed_memory.KeptMemory(keeps)
+        kept = freed_memory.FreedMemory(keeps)
         self.resident = 200 * MEGABYTE
         return kept
 
@@ -52,16 +52,16 @@ class KeptMemoryTest(unittest.TestCase):
     def test_is_given_back_when_no_call_comes(self):
         kept, waits = self.kept(), []
         kept.call_took(5000)
-        kept.give_back(waits.append)
+        kept.release(waits.append)
         self.assertEqual(self.trim.count, 1)
         self.assertTrue(all(0 < seconds <= freed_memory.KEPT_SECONDS for seconds in waits) and len(waits) == 1, waits)
-        kept.give_back(self.never)
+        kept.release(self.never)
         self.assertEqual(self.trim.count, 1)
 
     def test_is_kept_for_a_call_that_comes(self):
         kept = self.kept()
         kept.call_took(5000)
-        kept.give_back(lambda seconds: True)
+        kept.release(lambda seconds: True)
         self.assertEqual(self.trim.count, 0)
 
     def test_is_given_back_however_many_calls_come(self):
@@ -70,7 +70,7 @@ class KeptMemoryTest(unittest.TestCase):
         with mock.patch.object(freed_memory.time, "monotonic", lambda: time.perf_counter() + 1e6):
             kept.call_took(100)
             kept.call_took(5000)
-            kept.give_back(self.never)
+            kept.release(self.never)
         self.assertEqual(self.trim.count, 1)
 
     def test_what_was_used_goes_when_the_answer_has_left(self):
@@ -86,34 +86,34 @@ class KeptMemoryTest(unittest.TestCase):
                     waits.append((seconds, alive() is not None))
                     return True
 
-                kept.give_back(wait)
+                kept.release(wait)
                 self.assertIsNone(alive())
                 self.assertEqual(waits[:1], [(freed_memory.FREED_AFTER_SECONDS, True)] if keeps else [])
 
     def test_is_not_looked_for_after_short_calls(self):
         kept = self.kept()
         kept.call_took(100)
-        kept.give_back(self.never)
+        kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
     def test_little_is_left_alone(self):
         kept = self.kept()
         self.resident = 40 * MEGABYTE
         kept.call_took(5000)
-        kept.give_back(self.never)
+        kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
     def test_what_stays_after_giving_back_is_no_longer_counted(self):
         kept = self.kept()
         for count in (1, 1):  # the second time nothing has come to what modules and models hold
             kept.call_took(5000)
-            kept.give_back(lambda seconds: False)
+            kept.release(lambda seconds: False)
             self.assertEqual(self.trim.count, count)
 
     def test_nothing_is_kept_that_must_not_be(self):
         kept = self.kept(keeps=False)
         kept.call_took(5000)
-        kept.give_back(self.never)
+        kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
     @unittest.skipUnless(HAS_GLIBC, "another C library")
@@ -124,11 +124,11 @@ sys.path.insert(0, sys.argv[1])
 import freed_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1048576
-kept = freed_memory.KeptMemory(sys.argv[2] == "True")
+kept = freed_memory.FreedMemory(sys.argv[2] == "True")
 %s
 before = resident()
 kept.call_took(5000)
-kept.give_back(lambda seconds: False)
+kept.release(lambda seconds: False)
 print(before, resident())
 """ % USE
         for keeps, held in ((True, 200), (False, 0)):

@@ -2,7 +2,7 @@
 
 import unittest
 
-from worker_process import MARKER, WorkerProcess
+from worker_process import MARKER, WorkerProcess, call_id
 
 # Ways to leave the standard streams in disorder. Each must be as if it never was for the call after it.
 DISORDER = {
@@ -25,7 +25,7 @@ DISORDER = {
 
 def marked(number, text):
     """What a call that prints `text` writes."""
-    return "\n%s begin %d\n%s\n%s end %d\n" % (MARKER, number, text, MARKER, number)
+    return "\n%s begin %s\n%s\n%s end %s\n" % (MARKER, call_id(number), text, MARKER, call_id(number))
 
 
 class OutputTest(unittest.TestCase):
@@ -107,8 +107,8 @@ class OutputTest(unittest.TestCase):
             with self.subTest(name):
                 self.worker.value("print('before')\n" + script)
                 number = self.worker._number
-                self.assertRegex(self.worker.printed(), r"^\n%s begin %d\nbefore\n(x\n)?\n%s end %d\n$" % (
-                    MARKER, number, MARKER, number))
+                self.assertRegex(self.worker.printed(), r"^\n%s begin %s\nbefore\n(x\n)?\n%s end %s\n$" % (
+                    MARKER, call_id(number), MARKER, call_id(number)))
 
     def test_a_forked_child_writes_no_marks(self):
         self.worker.value("import os\nif os.fork() == 0:\n  print('child')\n  import sys\n  sys.stdout.flush()\n  os._exit(0)\nos.wait()")

@@ -37,6 +37,11 @@ def _read(*parts):
         return file.read()
 
 
+def call_id(number):
+    """The id of a test's call."""
+    return "call-%d" % number
+
+
 class WorkerProcess:
     """Use it with `with`, or call `close`. `exit_code` is there after that.
 
@@ -44,7 +49,7 @@ class WorkerProcess:
     other. `asked` has the names that it asked for.
     """
 
-    def __init__(self, orjson=True, announce=False, keep_memory=True, replace=("", "")):
+    def __init__(self, orjson=True, keep_memory=True, replace=("", "")):
         self.exit_code = None
         self.endpoints = {}
         self.asked = []
@@ -58,8 +63,7 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "announce": announce,
-                           "keepMemory": keep_memory},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "keepMemory": keep_memory},
                           json.dumps({name: source.replace(*replace) for name, source in worker_sources().items()}).encode("ascii"))
         self.ready = self._read_frame()[0]
 
@@ -80,14 +84,15 @@ class WorkerProcess:
         assert header["kind"] == "result", (header, body)
         return body
 
-    def send(self, request):
-        """Post the bytes of a request; (header, body) of the reply, or None when the worker ended."""
-        return self.reply(self.post({"kind": "evaluate", "revision": self.revision}, request))
+    def send(self, request, **members):
+        """Post the bytes of a request, with further members of the header; (header, body) of the reply, or None when
+        the worker ended."""
+        return self.reply(self.post({"kind": "evaluate", "revision": self.revision, **members}, request))
 
-    def query(self, model, data, uuid="the-call"):
+    def query(self, model, data, call_id="the-call"):
         """Call a deployed function; (header, body) of the reply."""
         body = data if type(data) is bytes else json.dumps({"data": data}).encode("ascii")
-        return self.reply(self.post({"kind": "query", "model": model, "uuid": uuid}, body))
+        return self.reply(self.post({"kind": "query", "model": model, "callId": call_id}, body))
 
     def load(self, model):
         """See whether an archive loads; (header, body) of the reply, or None when the worker ended."""
@@ -96,7 +101,7 @@ class WorkerProcess:
     def post(self, header, body):
         """Send a call without waiting for its reply; its number."""
         self._number += 1
-        self._write_frame({"id": self._number, **header}, body)
+        self._write_frame({"id": self._number, "callId": call_id(self._number), **header}, body)
         return self._number
 
     def reply(self, number):

@@ -2,33 +2,39 @@
 //
 //     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 //
-// The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
-// untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
+// The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
+// script's own bytes, untouched. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
 //
-// server to worker   start     body {module name: source}; `marker`, `orjson`, `keepMemory`, `models`
-//                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
-//                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
-//                    load      see whether `model` loads
-//                    resolved  the answer to `resolve`, JSON
+// server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
+//                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
+//                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
+//                    load      check that `model` loads: `callId`; maybe `notAfter`
+//                    resolved  reply to `resolve`; body JSON (Resolution)
 // worker to server   hello     which Python this is: `version`, `implementation`, `executable`
-//                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
-//                    result    body is the JSON of the answer
-//                    raised    the script raised, or didn't compile, or its result can't be written as JSON
-//                    rejected  the request was not well formed
-//                    returned  the call was not begun: its `notAfter` had passed
+//                    ready     waits for calls: `pid`, `clock` (monotonic, microseconds)
 //                    resolve   which archive serves the name in the body? `id` is the call that asks
-// A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
-// processes of a machine share: it begins before that instant and after the answer of the call before it was
-// written, or never. So the server knows, without asking, when it may give the call to another worker.
-// A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
-// left running. No call begins after it. The result of a query carries `etag`.
+//                    result    reply: `took`; maybe `leftovers`, `function`, `etag`; body JSON of the result
+//                    raised    reply: the script raised, doesn't compile, or its result is not JSON; body JSON (Raised)
+//                    rejected  reply: the request is malformed; body JSON (Rejected)
+//                    returned  reply: the call was not started, because its `notAfter` had passed
+//
+// A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
+// that all processes of a machine share. The worker starts it before that instant and after it has written the reply of
+// the call before, or never. So the server knows, without asking, when it may give the call to another worker:
+//
+//     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
+//     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
+//
+// `took` is in microseconds. `leftovers` are processes or threads that the call left running; the worker starts no call
+// after such a reply.
 
 import type { Writable } from "node:stream";
+import { byteLength } from "../executor.ts";
 import type { Header } from "./messages.ts";
 
 /**
- * Larger headers are no frame of ours: a script has written to the channel. The largest of ours tells a function of
- * 8192 characters, each of them two escapes of six bytes.
+ * A larger header isn't the worker's: a script has written to the channel. The largest one has the text of a function,
+ * 8192 characters, each of them up to two escapes of six bytes.
  */
 export const maxHeaderBytes = 128 * 1024;
 /** The largest result that a worker may send: 1 GiB. */
@@ -39,7 +45,7 @@ const partBytes = 64 * 1024;
 
 const nothing = Buffer.alloc(0);
 
-/** Writes frames to a stream, no faster than it takes them: it would copy what it has to keep. */
+/** Writes frames to a stream and waits while its buffer is full: bun copies what it buffers. */
 export class FrameWriter {
   readonly #stream: Writable;
   readonly #waiting: Uint8Array[] = [];
@@ -96,14 +102,7 @@ function cut(piece: Uint8Array): Uint8Array[] {
   return parts;
 }
 
-/** Length of what is in pieces. */
-export function byteLength(pieces: readonly Uint8Array[]): number {
-  let sum = 0;
-  for (const piece of pieces) sum += piece.length;
-  return sum;
-}
-
-/** A frame of which part has come. */
+/** A frame whose body has come in part. */
 interface Opened {
   readonly header: Header;
   readonly body: Buffer;
@@ -113,20 +112,20 @@ interface Opened {
 /** Cuts a stream of bytes into frames. */
 export class FrameDecoder {
   readonly #onFrame: (header: Header, body: Buffer) => void;
-  /** What has come of the lengths and the header. */
-  #begun: Buffer = nothing;
+  /** The part of the lengths and the header that has come. */
+  #started: Buffer = nothing;
   #opened: Opened | undefined;
 
   constructor(onFrame: (header: Header, body: Buffer) => void) {
     this.#onFrame = onFrame;
   }
 
-  /** Whether part of a frame has come, and not yet the rest. */
+  /** Whether a frame has come in part. */
   get isInsideFrame(): boolean {
-    return this.#opened !== undefined || this.#begun.length > 0;
+    return this.#opened !== undefined || this.#started.length > 0;
   }
 
-  /** Take the next bytes. Throws when they can't be a frame; nothing after that is to be trusted. */
+  /** Take the next bytes. Throws when they can't be a frame; the stream can't be read after that. */
   push(chunk: Buffer): void {
     for (let rest = chunk; rest.length > 0; ) {
       rest = this.#opened === undefined ? this.#open(rest) : this.#fill(this.#opened, rest);
@@ -135,17 +134,17 @@ export class FrameDecoder {
 
   /** Take lengths and header, and the body too when it is there; what is left of `chunk`. */
   #open(chunk: Buffer): Buffer {
-    const data = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
-    this.#begun = data;
+    const data = this.#started.length === 0 ? chunk : Buffer.concat([this.#started, chunk]);
+    this.#started = data;
     if (data.length < 8) return nothing;
     const headBytes = data.readUInt32LE(0);
     const bodyBytes = data.readUInt32LE(4);
     if (headBytes > maxHeaderBytes || bodyBytes > maxBodyBytes) {
-      throw new Error(`No frame on the channel: header of ${headBytes} bytes, body of ${bodyBytes} bytes`);
+      throw new Error(`Not a frame: header of ${headBytes} bytes, body of ${bodyBytes} bytes`);
     }
     const bodyStart = 8 + headBytes;
     if (data.length < bodyStart) return nothing;
-    this.#begun = nothing;
+    this.#started = nothing;
     const header = JSON.parse(data.toString("utf8", 8, bodyStart));
     const end = bodyStart + bodyBytes;
     if (data.length < end) {

@@ -1,59 +1,10 @@
-// What travels on the channel (frames.ts), and what a call comes to. The Python side is programs/worker/main.py.
+// The headers of the frames on a worker's channel (frames.ts has the format and the order), each request beside its
+// reply. The Python side is programs/worker/main.py.
 
 import type { Model } from "../../model.ts";
+import type { Call, Reply } from "../executor.ts";
 
-/** Starts a worker program; the body is JSON, {module name: source text}. */
-export interface StartHeader {
-  readonly id: 0;
-  readonly kind: "start";
-  /** Opens the lines that mark which call printed what (script-output.ts). */
-  readonly marker: string;
-  /** Whether the worker may use orjson when its Python has it. */
-  readonly orjson: boolean;
-  /** Whether the worker keeps memory that a call has freed, for a moment, for the next one. */
-  readonly keepMemory: boolean;
-  /** Whether the worker says before each call, on its log pipe, which function it evaluates. */
-  readonly announce?: boolean;
-  /** How many deployed functions it may keep loaded. */
-  readonly models: number;
-}
-
-/** Runs a script; the body is that of POST /evaluate. */
-export interface EvaluateHeader {
-  readonly id: number;
-  readonly kind: "evaluate";
-  /** Of the registry: what the worker was told of names holds as long as it is the same. */
-  readonly revision: number;
-  /** Set when another call may still run: begin before this instant or not at all (frames.ts). */
-  readonly notAfter?: number;
-}
-
-/** Calls a deployed function; the body is that of POST /query. */
-export interface QueryHeader {
-  readonly id: number;
-  readonly kind: "query";
-  /** Undefined when no function has the name: then only the body is looked at. */
-  readonly model: Model | undefined;
-  /** The `uuid` of the answer. */
-  readonly uuid: string;
-  readonly notAfter?: number;
-}
-
-/** Loads an archive to see whether that is possible. */
-export interface LoadHeader {
-  readonly id: number;
-  readonly kind: "load";
-  readonly model: Model;
-  readonly notAfter?: number;
-}
-
-/** The answer to a `resolve`; the body is the JSON of a `Resolution`. */
-export interface ResolvedHeader {
-  readonly id: number;
-  readonly kind: "resolved";
-}
-
-/** The first words of an interpreter. */
+/** First frame from a fresh interpreter. */
 export interface HelloHeader {
   readonly id: 0;
   readonly kind: "hello";
@@ -64,100 +15,135 @@ export interface HelloHeader {
   readonly executable: string;
 }
 
-/** The worker waits for calls. */
+/** Starts the worker program; body: JSON, {module name: source text}. */
+export interface StartHeader {
+  readonly id: 0;
+  readonly kind: "start";
+  /** Starts the lines of the log pipe that mark which call printed what (script-output.ts). */
+  readonly marker: string;
+  /** Whether the worker may use orjson when its Python has it. */
+  readonly orjson: boolean;
+  /** Whether the worker keeps freed memory for the next call for a while. */
+  readonly keepMemory: boolean;
+  /** How many deployed functions it may keep loaded. */
+  readonly models: number;
+}
+
+/** Reply to `start`: the worker waits for calls. */
 export interface ReadyHeader {
   readonly id: 0;
   readonly kind: "ready";
-  /** Process id of the worker itself; the keeper above it has another. */
+  /** Process id of the worker; its parent, the reaper, has another one. */
   readonly pid: number;
   /** The monotonic clock in microseconds, at the time of writing. */
   readonly clock: number;
 }
 
-/** Asks in the middle of a call which archive serves the name in the body. */
+interface CallHeader {
+  readonly id: number;
+  readonly callId: string;
+  /** The lease of a call that is sent while another one runs (frames.ts). */
+  readonly notAfter?: number;
+}
+
+/** Runs a script; body: that of POST /evaluate. */
+export interface EvaluateHeader extends CallHeader {
+  readonly kind: "evaluate";
+  /** The worker may reuse earlier answers to `resolve` while this is the same. */
+  readonly revision: number;
+  /** The reply shall carry the text of the function. */
+  readonly function?: true;
+}
+
+/** Calls a deployed function; body: that of POST /query. Without a model only the body is checked. */
+export interface QueryHeader extends CallHeader {
+  readonly kind: "query";
+  readonly model: Model | undefined;
+}
+
+/** Checks that an archive can be loaded. */
+export interface LoadHeader extends CallHeader {
+  readonly kind: "load";
+  readonly model: Model;
+}
+
+/** Ends a call. Body: of `result` the JSON of the answer, of `raised` a Raised, of `rejected` a Rejected. */
+export interface ReplyHeader {
+  readonly id: number;
+  readonly kind: "result" | "raised" | "rejected" | "returned";
+  /** Microseconds from the start of the call to its reply, in the worker. */
+  readonly took: number;
+  /** What the call left running; such a worker is replaced. */
+  readonly leftovers?: "processes" | "threads";
+  /** Text of the function that was evaluated. */
+  readonly function?: string;
+  /** A quoted hash of a query's response. */
+  readonly etag?: string;
+}
+
+/** Asks during a call which archive serves the name in the body. */
 export interface ResolveHeader {
   readonly id: number;
   readonly kind: "resolve";
 }
 
-/** The end of a call. */
-export interface ReplyHeader {
+/** Reply to `resolve`; body: JSON of a Resolution. */
+export interface ResolvedHeader {
   readonly id: number;
-  readonly kind: "result" | "raised" | "rejected" | "returned";
-  /** Microseconds from the call's begin to its answer, in the worker. */
-  readonly took: number;
-  /** What the call left running; such a worker is not used again. */
-  readonly leftovers?: "processes" | "threads";
-  /** The function that the call evaluated, where the log pipe has not said it: its text and a number, then the number. */
-  readonly function?: number | readonly [number: number, text: string];
-  /** A quoted hash of a query's response. */
-  readonly etag?: string;
+  readonly kind: "resolved";
 }
 
 export type Header =
+  | HelloHeader
   | StartHeader
+  | ReadyHeader
   | EvaluateHeader
   | QueryHeader
   | LoadHeader
-  | ResolvedHeader
-  | HelloHeader
-  | ReadyHeader
+  | ReplyHeader
   | ResolveHeader
-  | ReplyHeader;
+  | ResolvedHeader;
 
-/** A frame inside the script, outermost first in a list. */
-export interface ScriptFrame {
-  readonly line: number;
-  readonly function: string;
-  readonly text: string;
+/**
+ * The header that sends a call.
+ *
+ * @param revision of the deployed functions. @param notAfter the lease, or undefined for an idle worker.
+ */
+export function callHeader(
+  { what, callId }: Call,
+  id: number,
+  revision: number,
+  notAfter: number | undefined,
+): Header {
+  const common = { id, callId, ...(notAfter === undefined ? undefined : { notAfter }) };
+  switch (what.kind) {
+    case "evaluate":
+      return {
+        ...common,
+        kind: "evaluate",
+        revision,
+        ...(what.reportsFunction ? { function: true } : undefined),
+      };
+    case "query":
+      return { ...common, kind: "query", model: what.model };
+    case "load":
+      return { ...common, kind: "load", model: what.model };
+    default:
+      return what satisfies never;
+  }
 }
 
-/** Body of a `raised` frame. */
-export interface Raised {
-  readonly type: string;
-  readonly message: string;
-  /** Line of the user's script, or null when the error is not at a line. */
-  readonly line: number | null;
-  readonly frames: readonly ScriptFrame[];
-  /** Path of the Python that looked for a missing module. */
-  readonly interpreter?: string;
-  /** Why a `tabpy.query` failed whose `response` was asked for. */
-  readonly cause?: unknown;
-  /** The archive of the function can't be loaded; `message` says why. */
-  readonly isNotLoaded?: true;
+/** The reply to a call, from its frame. Throws for a body that is not JSON where it must be. */
+export function parseReply(header: ReplyHeader, body: Buffer): Reply {
+  const text = header.function === undefined ? undefined : { function: header.function };
+  if (header.kind === "result")
+    return {
+      kind: "result",
+      body,
+      ...(header.etag === undefined ? undefined : { etag: header.etag }),
+      ...text,
+    };
+  const content = JSON.parse(body.toString());
+  if (header.kind === "raised") return { kind: "raised", raised: content, ...text };
+  return { kind: "rejected", rejected: content };
 }
-
-/** Body of a `rejected` frame. */
-export interface Rejected {
-  readonly message: string;
-  readonly info: unknown;
-}
-
-/** What a call comes to. Scripts that fail are data; only faults around a call are thrown (TabPyError). */
-export type Reply =
-  | { readonly kind: "result"; readonly body: Buffer; readonly etag?: string | undefined }
-  | { readonly kind: "raised"; readonly raised: Raised }
-  | { readonly kind: "rejected"; readonly rejected: Rejected }
-  | { readonly kind: "timed-out" }
-  /** The caller's signal fired: nobody waits for the answer. */
-  | { readonly kind: "cancelled" }
-  /** The worker process ended during the call; `reason` says how. */
-  | { readonly kind: "lost"; readonly reason: string };
-
-/** One call for a worker. */
-export interface Call {
-  /** Shown in the log beside what the script prints; the `uuid` of a query's answer. */
-  readonly callId: string;
-  readonly what:
-    | { readonly kind: "evaluate" }
-    | { readonly kind: "query"; readonly model: Model | undefined }
-    | { readonly kind: "load"; readonly model: Model };
-  /** In the pieces that it came in: to join large ones takes time. */
-  readonly body: readonly Uint8Array[];
-  /** Milliseconds from the moment that a worker takes the call; undefined for no limit. */
-  readonly timeoutMs: number | undefined;
-  readonly signal: AbortSignal;
-}
-
-/** Runs a call in some worker. Throws TabPyError `unavailable` when none can take it. */
-export type Execute = (call: Call) => Promise<Reply>;

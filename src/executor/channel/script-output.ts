@@ -1,6 +1,6 @@
-// What scripts print: bytes of a worker's log pipe to log lines with the call that they belong to. The worker
-// marks what goes through sys.stdout and sys.stderr (programs/worker/script_output.py); the rest, from C code or subprocesses,
-// counts to the call that runs.
+// What scripts print: bytes of a worker's log pipe to log lines with the id of the call that printed them. The worker
+// marks what goes through sys.stdout and sys.stderr (programs/worker/script_output.py). The rest, from C code or
+// subprocesses, counts to the call that runs.
 
 import type { Readable } from "node:stream";
 
@@ -8,43 +8,39 @@ import type { Readable } from "node:stream";
 const maxLineBytes = 8 * 1024;
 /** A call's output beyond this many bytes is counted, not logged. */
 export const maxOutputBytesPerCall = 1024 * 1024;
-
-/** Lines with our own mark may be longer: a function to evaluate, at most 8192 characters, as JSON in ASCII. */
-const maxMarkedBytes = 128 * 1024;
+/** A mark has the id of a call; a script may have written anything in its place. */
+const markedId = /^(begin|end) ([\x21-\x7e]{1,128})$/;
 
 const lineFeed = 10;
 
-/** Takes one line that was printed during call `number`. */
-export type OutputLine = (number: number, line: string) => void;
-/** Takes the text of the function that call `number` evaluates. */
-export type FunctionText = (number: number, text: string) => void;
+/** Takes one line; `callId` is undefined before the first call. */
+export type OutputLine = (callId: string | undefined, line: string) => void;
 
 /** Reads a log pipe to its end. */
 export class OutputReader {
   readonly #marker: Buffer;
   readonly #onLine: OutputLine;
-  readonly #onFunction: FunctionText;
-  /** The last call that was sent to the worker: whose output unmarked lines are. */
-  #running = 0;
+  /** The last call that the worker started: lines without marks are counted to it. */
+  #running: string | undefined;
   /** The call whose begin mark was read, until its end mark. */
-  #marked: number | undefined;
+  #marked: string | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #loggedBytes = 0;
   #droppedBytes = 0;
-  #countedCall = 0;
+  /** The call whose bytes these are. */
+  #countedCall: string | undefined;
 
-  constructor(pipe: Readable, marker: string, onLine: OutputLine, onFunction: FunctionText = () => {}) {
+  constructor(pipe: Readable, marker: string, onLine: OutputLine) {
     this.#marker = Buffer.from(`${marker} `);
     this.#onLine = onLine;
-    this.#onFunction = onFunction;
     pipe.on("data", (chunk: Buffer) => this.#take(chunk));
     pipe.on("end", () => this.#end());
     pipe.on("error", () => this.#end());
   }
 
-  /** Unmarked lines belong to call `number` from now on. */
-  setRunning(number: number): void {
-    this.#running = number;
+  /** Lines without marks are counted to this call from now on. */
+  setRunning(callId: string): void {
+    this.#running = callId;
   }
 
   #take(chunk: Buffer): void {
@@ -55,7 +51,7 @@ export class OutputReader {
       this.#line(data.subarray(0, at));
       data = data.subarray(at + 1);
     }
-    while (data.length > (this.#isMarked(data) ? maxMarkedBytes : maxLineBytes)) {
+    while (data.length > maxLineBytes) {
       this.#line(data.subarray(0, maxLineBytes));
       data = data.subarray(maxLineBytes);
     }
@@ -65,15 +61,9 @@ export class OutputReader {
 
   #line(line: Buffer): void {
     if (line.length === 0) return;
-    if (this.#isMarked(line)) {
-      const marked = line.toString("latin1", this.#marker.length);
-      const [word, number] = marked.split(" ", 2);
-      if (word === "function") {
-        this.#tellFunction(Number(number), marked.slice(marked.indexOf(" ", word.length + 1) + 1));
-        return;
-      }
-      this.#marked = word === "begin" ? Number(number) : undefined;
-      if (word === "end") this.#startCount(0);
+    const { length } = this.#marker;
+    if (line.length > length && line.subarray(0, length).equals(this.#marker)) {
+      this.#mark(line.toString("latin1", length));
       return;
     }
     const call = this.#marked ?? this.#running;
@@ -88,20 +78,13 @@ export class OutputReader {
     }
   }
 
-  #isMarked(line: Buffer): boolean {
-    const { length } = this.#marker;
-    return line.length > length && line.subarray(0, length).equals(this.#marker);
+  #mark(text: string): void {
+    const [, word, callId] = markedId.exec(text) ?? [];
+    this.#marked = word === "begin" ? callId : undefined;
+    if (word === "end") this.#startCount(undefined);
   }
 
-  #tellFunction(call: number, json: string): void {
-    try {
-      this.#onFunction(call, String(JSON.parse(json)));
-    } catch {
-      // a script has written what looks like a line of ours
-    }
-  }
-
-  #startCount(call: number): void {
+  #startCount(call: string | undefined): void {
     if (this.#droppedBytes > 0) {
       this.#onLine(this.#countedCall, `... ${this.#droppedBytes} further bytes of output are not logged`);
     }
@@ -113,6 +96,6 @@ export class OutputReader {
   #end(): void {
     if (this.#rest.length > 0) this.#line(this.#rest);
     this.#rest = Buffer.alloc(0);
-    this.#startCount(0);
+    this.#startCount(undefined);
   }
 }

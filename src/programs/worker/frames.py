@@ -2,26 +2,31 @@
 #
 #     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 #
-# The header says `id`, the number of the call, and `kind`. The body is a request's or a result's own bytes,
-# untouched; for `raised` and `rejected` it is the JSON of what messages.ts describes.
+# The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
+# script's own bytes, untouched. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
 #
-# server to worker   start     body {module name: source}; `marker`, `orjson`, `keepMemory`, `models`
-#                    evaluate  body of POST /evaluate; `revision`; maybe `notAfter`
-#                    query     body of POST /query; maybe `model`, `uuid`; maybe `notAfter`
-#                    load      see whether `model` loads
-#                    resolved  the answer to `resolve`, JSON
+# server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
+#                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
+#                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
+#                    load      check that `model` loads: `callId`; maybe `notAfter`
+#                    resolved  reply to `resolve`; body JSON (Resolution)
 # worker to server   hello     which Python this is: `version`, `implementation`, `executable`
-#                    ready     the worker waits for calls: `pid`, `clock` (monotonic, microseconds)
-#                    result    body is the JSON of the answer
-#                    raised    the script raised, or didn't compile, or its result can't be written as JSON
-#                    rejected  the request was not well formed
-#                    returned  the call was not begun: its `notAfter` had passed
+#                    ready     waits for calls: `pid`, `clock` (monotonic, microseconds)
 #                    resolve   which archive serves the name in the body? `id` is the call that asks
-# A call may be sent while another runs. It then carries `notAfter`, microseconds of the monotonic clock that all
-# processes of a machine share: it begins before that instant and after the answer of the call before it was
-# written, or never. So the server knows, without asking, when it may give the call to another worker.
-# A reply says how many microseconds the call `took`, and may carry `leftovers`: processes or threads that the call
-# left running. No call begins after it. The result of a query carries `etag`.
+#                    result    reply: `took`; maybe `leftovers`, `function`, `etag`; body JSON of the result
+#                    raised    reply: the script raised, doesn't compile, or its result is not JSON; body JSON (Raised)
+#                    rejected  reply: the request is malformed; body JSON (Rejected)
+#                    returned  reply: the call was not started, because its `notAfter` had passed
+#
+# A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
+# that all processes of a machine share. The worker starts it before that instant and after it has written the reply of
+# the call before, or never. So the server knows, without asking, when it may give the call to another worker:
+#
+#     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
+#     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
+#
+# `took` is in microseconds. `leftovers` are processes or threads that the call left running; the worker starts no call
+# after such a reply.
 
 import _thread
 import collections
@@ -72,11 +77,11 @@ class FrameReader:
         return _decode(data[8:body_start].decode())[0], data[body_start:end]
 
     def wait(self, seconds):
-        """Wait so long for a frame to begin; whether one has. Not for Windows' pipes."""
+        """Wait up to `seconds` for the first byte of a frame; whether it has come. Not for pipes on Windows."""
         return bool(self._rest or select.select([self._fd], (), (), seconds)[0])
 
     def wait_for_end(self):
-        """Take nothing more; returns when the other side has closed the stream."""
+        """Discard what comes; returns when the other side has closed the stream."""
         while os.read(self._fd, READ_SIZE):
             pass
 
@@ -100,11 +105,11 @@ class FrameWriter:
         self._fd = fd
 
     def write_reply(self, number, kind, body, took, more, function=None):
-        """Answer call `number`; `more` are further members of the header, `function` one that is JSON already.
+        """Reply to call `number`; `more` has further members of the header, `function` is one in JSON.
 
         Raises OSError when the server is gone.
         """
-        if more:  # rare: else not worth the JSON encoder
+        if more:  # rare; the JSON encoder takes longer than formatting
             head = json.dumps({"id": number, "kind": kind.decode(), "took": took, **more}).encode("ascii")
             if function is not None:
                 head = b'%b,"function":%b}' % (head[:-1], function)
@@ -134,8 +139,8 @@ class FrameWriter:
                 written += os.write(self._fd, view[written:])
 
 
-class _SignalsLater:
-    """Lets no signal's handler break off what is half read: it runs afterwards."""
+class _BlockedSignals:
+    """Blocks signals, so that no handler interrupts a frame that is half read; pending ones run afterwards."""
 
     def __enter__(self):
         if hasattr(signal, "pthread_sigmask"):
@@ -152,12 +157,12 @@ class _SignalsLater:
 
 
 class Channel:
-    """Both directions; and questions to the server in the middle of a call, from any thread of it."""
+    """Both directions, and questions to the server during a call, from any of its threads."""
 
     def __init__(self, reader, writer):
         self._reader = reader
         self._writer = writer
-        self._later = collections.deque()  # calls that came before the answer to a question
+        self._later = collections.deque()  # calls that came before the reply to a question
         self._lock = _thread.allocate_lock()
         self._process = os.getpid()
 
@@ -166,7 +171,7 @@ class Channel:
         return self._later.popleft() if self._later else self._reader.read()
 
     def wait(self, seconds):
-        """Wait so long for the next call; whether it comes."""
+        """Wait up to `seconds` for the next call; whether it has come."""
         return bool(self._later) or self._reader.wait(seconds)
 
     def wait_for_end(self):
@@ -176,18 +181,18 @@ class Channel:
         self._writer.write(header)
 
     def reply(self, number, kind, body=b"", took=0, more=None, function=None):
-        """Answer call `number`, which took so many microseconds. Raises OSError when the server is gone."""
+        """Reply to call `number`, which `took` microseconds. Raises OSError when the server is gone."""
         with self._lock:
             self._writer.write_reply(number, kind, body, took, more, function)
 
     def ask(self, number, kind, text):
-        """Ask something in call `number` and wait for the answer, a dict.
+        """Ask the server something in call `number` and wait for its reply, a dict.
 
         Raises RuntimeError in a process that a script has forked, OSError when the server is gone.
         """
         if os.getpid() != self._process:
             raise RuntimeError("tabpy can't be used in a process that the script has started")
-        with _SignalsLater(), self._lock:
+        with _BlockedSignals(), self._lock:
             self._writer.write({"id": number, "kind": kind}, text.encode("utf-8", "backslashreplace"))
             while True:
                 frame = self._reader.read()

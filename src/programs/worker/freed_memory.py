@@ -1,10 +1,10 @@
-"""Memory that a large call used: freed late, kept for the next call, given back to the system later still.
+"""Memory that a large call used: freed after the reply, kept for the next call, returned to the system later.
 
-To free a million values takes a processor's time that the answer needs on its way: they go when it has left.
+Freeing a million values takes processor time that the reply needs on its way out, so they are freed when it has left.
 
-Fresh memory costs a page fault every 4 KiB. For a request of megabytes they take a quarter of the time of reading it,
-and the C library gives such memory back as soon as it is free. Here it keeps it, and gives it back a minute after the
-first call that could have used much: who looks at a view asks again soon, or much later.
+Fresh memory costs a page fault every 4 KiB, for a request of megabytes a quarter of the time of reading it, and the C
+library returns freed memory to the system at once. Dashboards tend to send the next request within a minute, so freed
+memory is kept that long, counted from the first call that may have used much.
 
 Linux with the GNU C library; elsewhere nothing is changed.
 """
@@ -21,22 +21,19 @@ _M_MMAP_THRESHOLD = -3
 # An answer of megabytes has left by then.
 FREED_AFTER_SECONDS = 0.05
 KEPT_SECONDS = 60.0
-# Less than this is not worth a thought, and neither is a call that can't have used it in its time.
+# Less memory than this is not returned, and shorter calls can't have used as much.
 _WORTH_BYTES = 32 * 1024 * 1024
 _SHORT_MICROSECONDS = 2000
 
 
-class KeptMemory:
-    """`keeps` is whether to keep memory at all.
-
-    `used` is anything that the last call no longer needs.
-    """
+class FreedMemory:
+    """`keeps`: whether to keep freed memory at all. `used`: what the last call no longer needs, to be freed."""
 
     def __init__(self, keeps):
         self.used = None
         self._trim = _load_trim() if keeps else None
-        self._resting = _resident_bytes()  # what a worker has that keeps nothing
-        self._until = None  # when what is kept goes back, by time.monotonic(); None when nothing is kept
+        self._resting = _resident_bytes()  # of a worker that keeps no freed memory
+        self._until = None  # when kept memory is returned, by time.monotonic(); None when none is kept
 
     def call_took(self, microseconds):
         """A call was answered."""
@@ -44,10 +41,10 @@ class KeptMemory:
             if _resident_bytes() > self._resting + _WORTH_BYTES:
                 self._until = time.monotonic() + KEPT_SECONDS
 
-    def give_back(self, wait):
-        """Free what was used, and give back what is kept when its time has come before the next call.
+    def release(self, wait):
+        """Free what was used, and return kept memory to the system if its time ends before the next call.
 
-        `wait(seconds)` waits for that call, and tells whether it has come.
+        `wait(seconds)` waits for that call; True when it has come.
         """
         if self._until is None:
             self.used = None

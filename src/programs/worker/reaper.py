@@ -1,10 +1,10 @@
-"""The keeper: a small parent that outlives its worker and leaves nothing of it behind.
+"""The reaper: a small parent process that outlives its worker and leaves nothing of it behind.
 
-The server starts the keeper, the keeper forks the worker and then only waits, for one of three things: the
-worker ends, the server asks for an end (SIGTERM), or the server is gone (its end of our standard input closes,
-also when it was killed with -9). In each case every process that the worker's scripts started is killed, those
-too that left the process group: on Linux the keeper adopts orphans (PR_SET_CHILD_SUBREAPER). It exits as the
-worker did, by the same signal or with the same code, so that the server can tell how it ended.
+The server starts the reaper, which forks the worker and then only waits for one of three things: the worker ends, the
+server asks for its end (SIGTERM), or the server is gone (its end of our standard input closes, after kill -9 too). In
+each case it kills every process that the worker's scripts have started, also those that left the process group: on
+Linux it adopts orphans (PR_SET_CHILD_SUBREAPER). It exits as the worker did, by the same signal or with the same exit
+code, so that the server can tell how the worker ended.
 """
 
 import os
@@ -13,32 +13,29 @@ import signal
 import sys
 import time
 
-from _tabpy_worker.function_log import say_last_words, share_memory
-
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-# How long a worker may take to end by itself after its server closed the channel (atexit handlers of libraries).
-FAREWELL_SECONDS = 0.5
-# How long to go on killing what forks as fast as we kill.
-HUNT_SECONDS = 3.0
+# How long a worker may take to exit by itself after its server closed the channel (atexit handlers of libraries).
+EXIT_GRACE_SECONDS = 0.5
+# How long to go on killing descendants that fork as fast as they are killed.
+KILL_DEADLINE_SECONDS = 3.0
 
 
-def keep(marker):
-    """Fork the worker. Returns in the worker, with the memory that it shares with the keeper, which ends in here."""
+def fork_worker():
+    """Fork the worker. Returns in the worker only; this process, its parent, becomes the reaper and ends in here."""
     prctl = _load_prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    memory = share_memory()
-    keeper = os.getpid()
+    reaper = os.getpid()
     worker = os.fork()
     if worker == 0:
         os.setpgid(0, 0)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:  # it died before the line above
+        if os.getppid() != reaper:  # it died before the line above
             os._exit(1)
-        return memory
+        return
     try:
-        _watch(worker, memory, marker)
+        _exit_like(_watch(worker))
     finally:
         os._exit(1)
 
@@ -54,24 +51,25 @@ def _load_prctl():
     return lambda *_: -1
 
 
-def _watch(worker, memory, marker):
+def _watch(worker):
+    """Wait until the worker shall be gone, kill what is left of it; its wait status."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    asked = []
-    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    asked_to_end = []
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.append(True))
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_IGN)
     os.close(1)  # the worker's end of the channel: the server must see it close when the worker ends
     poller = select.poll()
-    poller.register(0, 0)  # no event but the hang-up: what comes in is for the worker
+    poller.register(0, 0)  # for POLLHUP alone: the worker reads what comes in
     poller.register(wake_read, select.POLLIN)
     deadline = None
     while True:
         status = _reap(worker)
-        if status is not None or asked:
+        if status is not None or asked_to_end:
             break
         if deadline is not None and time.monotonic() >= deadline:
             break
@@ -79,12 +77,11 @@ def _watch(worker, memory, marker):
         for fd, _ in poller.poll(timeout):
             if fd == 0:
                 poller.unregister(0)
-                deadline = time.monotonic() + FAREWELL_SECONDS
+                deadline = time.monotonic() + EXIT_GRACE_SECONDS
             else:
                 os.read(wake_read, 4096)
-    found = _kill_all(worker)
-    say_last_words(memory, 2, marker.encode("ascii"))
-    _exit_like(found if status is None else status)
+    killed_status = _kill_all(worker)
+    return killed_status if status is None else status
 
 
 def _reap(worker):
@@ -104,7 +101,7 @@ def _kill_all(worker):
     """Kill the worker's process group and all descendants; the worker's wait status if it ended here."""
     worker_status = None
     _kill(os.killpg, worker)
-    deadline = time.monotonic() + HUNT_SECONDS
+    deadline = time.monotonic() + KILL_DEADLINE_SECONDS
     while time.monotonic() < deadline:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

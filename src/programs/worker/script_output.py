@@ -1,15 +1,13 @@
 """Standard output and error of scripts: both go to file descriptor 2, which the server reads as log lines.
 
-What is printed through `sys.stdout` and `sys.stderr` stands between two marks that name the call, so that the
-server logs it with that call's id. What C code or a subprocess writes comes unmarked; the server counts it to
-the call that is running.
+What is printed through `sys.stdout` and `sys.stderr` stands between two marks with the call's id, which the server
+logs beside it. What C code or a subprocess writes comes without marks; the server logs it with the id of the call that
+is running.
 """
 
 import io
 import os
 import sys
-
-from _tabpy_worker.function_log import Announcer
 
 
 class _MarkedOutput(io.FileIO):
@@ -27,11 +25,10 @@ class _MarkedOutput(io.FileIO):
 class ScriptOutput:
     """Gives scripts their `sys.stdout` and `sys.stderr` and marks what they print."""
 
-    def __init__(self, marker, memory=None):
+    def __init__(self, marker):
         self._marker = marker.encode("ascii")
         self._fd = os.dup(2)  # a script that closes 2 closes it for its own C code only
-        self.announcer = Announcer(self._fd, self._marker, memory)
-        self._call = 0
+        self._call_id = ""
         self._begun = False
         self._process = os.getpid()
         self._stdin = self._open_empty()
@@ -59,18 +56,17 @@ class ScriptOutput:
         sys.stderr = sys.__stderr__ = self._stderr
         sys.stdin = sys.__stdin__ = self._stdin
 
-    def start_call(self, number):
-        self._call = number
+    def start_call(self, call_id):
+        """What is printed from now on belongs to the call with this id: visible ASCII."""
+        self._call_id = call_id
 
     def begin(self):
         if not self._begun and os.getpid() == self._process:
             self._begun = True
-            self.announcer.say()
-            os.write(self._fd, b"\n%s begin %d\n" % (self._marker, self._call))
+            self._write_mark(b"begin")
 
-    def announce(self, script):
-        """Have the log say which function the call evaluates, now or with the answer (function_log.py)."""
-        self.announcer.start_call(self._call, script)
+    def _write_mark(self, word):
+        os.write(self._fd, b"\n%b %b %b\n" % (self._marker, word, self._call_id.encode("ascii")))
 
     def end_call(self):
         """Flush, mark the end if anything was printed, and give back sound streams."""
@@ -83,7 +79,7 @@ class ScriptOutput:
             self._stdout.flush()
             self._stderr.flush()
             if self._begun:
-                os.write(self._fd, b"\n%s end %d\n" % (self._marker, self._call))
+                self._write_mark(b"end")
         except (OSError, ValueError):
             pass  # a script closed the descriptor: the call's answer matters more than its last line
         self._begun = False

@@ -40,8 +40,7 @@ class EmptyScript(Exception):
 class Script:
     """A compiled script; `bind` gives it globals of its own."""
 
-    __slots__ = ("_announcement", "_argument_names", "_code", "_presets", "_text", "_used_presets", "is_quick",
-                 "numbered")
+    __slots__ = ("_argument_names", "_code", "_function", "_presets", "_text", "_used_presets")
 
     def __init__(self, text, argument_names):
         if text.startswith("\ufeff"):
@@ -54,15 +53,13 @@ class Script:
         self._presets = None
         self._text = text
         self._argument_names = argument_names
-        self._announcement = None
-        self.is_quick = False
-        self.numbered = 0, b""  # what the server knows its function by (function_log.py)
+        self._function = None
 
-    def announcement(self):
-        """The function for the log (function_log.py), made once."""
-        if self._announcement is None:
-            self._announcement = encode_function(self._text, self._argument_names)
-        return self._announcement
+    def function(self):
+        """The function for the log, as JSON bytes (function_log.py); made once."""
+        if self._function is None:
+            self._function = encode_function(self._text, self._argument_names)
+        return self._function
 
     def bind(self):
         """A function of `tabpy, _arg1, ...` whose globals nobody has seen."""

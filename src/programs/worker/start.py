@@ -1,6 +1,6 @@
-"""What a fresh interpreter runs first: becomes keeper and worker, and makes the other sources importable.
+"""What a fresh interpreter runs after boot.py: makes the other sources importable, and becomes reaper and worker.
 
-The sources live in memory: no file is written, so none is left behind however the server ends.
+The sources stay in memory: no file is written, so none is left behind however the server ends.
 """
 
 import importlib.abc
@@ -32,12 +32,12 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 def run(start, sources):
     """Start the worker; `start` is the header of the server's first frame.
 
-    On POSIX this process forks: the child is the worker, this one stays as its keeper (reaper.py).
+    On POSIX this process forks: the child is the worker, this one its reaper (reaper.py).
     """
     # Last, so that a `tabpy` package that the user has installed is not shadowed.
     sys.meta_path.append(SourceFinder(sources))
     if os.name == "posix":
         from _tabpy_worker import reaper
-        start["memory"] = reaper.keep(start["marker"])  # returns in the worker only
+        reaper.fork_worker()  # returns in the worker only
     from _tabpy_worker import main
     main.main(start)

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
 import {
-  byteLength,
   encodeFrame,
   FrameDecoder,
   FrameWriter,
   maxBodyBytes,
 } from "../../../src/executor/channel/frames.ts";
 import type { Header } from "../../../src/executor/channel/messages.ts";
+import { byteLength } from "../../../src/executor/executor.ts";
 import { testPython } from "../../support/interpreters.ts";
 
 interface Frame {
@@ -18,17 +18,17 @@ interface Frame {
 const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
   { id: 0, kind: "start", marker: "m", orjson: true, keepMemory: true, models: 3 },
-  { id: 7, kind: "evaluate", revision: 1 },
-  { id: 8, kind: "evaluate", revision: 2, notAfter: 123_456_789_012 },
-  { id: 9, kind: "query", model, uuid: "u", notAfter: 5 },
-  { id: 10, kind: "load", model },
+  { id: 7, kind: "evaluate", callId: "c", revision: 1 },
+  { id: 8, kind: "evaluate", callId: "é", revision: 2, function: true, notAfter: 123_456_789_012 },
+  { id: 9, kind: "query", model, callId: "u", notAfter: 5 },
+  { id: 10, kind: "load", callId: "l", model },
   { id: 11, kind: "resolved" },
   { id: 12, kind: "resolve" },
   { id: 13, kind: "result", took: 7, etag: '"5"' },
   { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
   { id: 0, kind: "ready", pid: 42, clock: 99 },
   { id: 1, kind: "result", took: 5 },
-  { id: 2, kind: "raised", took: 0 },
+  { id: 2, kind: "raised", took: 0, function: 'def f():\n "é"' },
   { id: 3, kind: "rejected", took: 1 },
   { id: 4, kind: "returned", took: 0 },
   { id: 5, kind: "result", took: 9, leftovers: "processes" },
@@ -60,7 +60,7 @@ test.each(bodies)("encodeFrame() takes a body in pieces", (body) => {
   for (const pieceBytes of [1, 1000, 65_536]) {
     const pieces: Buffer[] = [];
     for (let at = 0; at < whole.length; at += pieceBytes) pieces.push(whole.subarray(at, at + pieceBytes));
-    const header: Header = { id: 7, kind: "evaluate", revision: 1 };
+    const header: Header = { id: 7, kind: "evaluate", callId: "c", revision: 1 };
     expect(Buffer.concat(encodeFrame(header, pieces))).toEqual(Buffer.concat(encodeFrame(header, [whole])));
   }
 });
@@ -121,10 +121,8 @@ test("FrameDecoder refuses lengths that no frame of ours has", () => {
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(10, 0);
   lengths.writeUInt32LE(maxBodyBytes + 1, 4);
-  expect(() => decoder.push(lengths)).toThrow("No frame on the channel");
-  expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow(
-    "No frame on the channel",
-  );
+  expect(() => decoder.push(lengths)).toThrow("Not a frame");
+  expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("Not a frame");
 });
 
 test("FrameDecoder is inside a frame until its last byte has come", () => {
@@ -134,4 +132,15 @@ test("FrameDecoder is inside a frame until its last byte has come", () => {
   expect(decoder.isInsideFrame).toBe(true);
   decoder.push(Buffer.from(frame.subarray(frame.length - 1)));
   expect(decoder.isInsideFrame).toBe(false);
+});
+
+test("frames.ts and frames.py start with the same comment", async () => {
+  const [ours = "", theirs = ""] = await Promise.all(
+    ["executor/channel/frames.ts", "programs/worker/frames.py"].map(async (path) => {
+      const text = await Bun.file(new URL(`../../../src/${path}`, import.meta.url)).text();
+      return text.slice(0, text.indexOf("\n\n")).replaceAll(/^(?:\/\/|#) ?/gm, "");
+    }),
+  );
+  expect(ours).toContain("resolve ");
+  expect(ours).toBe(theirs);
 });

@@ -1,0 +1,78 @@
+// A call from `execute` to its reply, as one object: it waits in call-queue.ts, is sent by a worker (in-flight.ts),
+// perhaps returns to the queue, and is settled or refused once, by whoever comes first.
+
+import { TabPyError } from "../errors.ts";
+import type { Call, Reply } from "./executor.ts";
+
+export class PendingCall {
+  readonly call: Call;
+  /** Resolves with the reply; rejects when the call was refused. */
+  readonly reply: Promise<Reply>;
+  /** Number of its frame on the channel of the worker that has it (in-flight.ts). */
+  frameId = 0;
+  /** End of its lease, by performance.now(): later that worker doesn't start it. Undefined: it met an idle worker. */
+  notAfterMs: number | undefined;
+
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (error: TabPyError) => void;
+  #isEnded = false;
+  #onAbort = () => {};
+  #waitTimer: NodeJS.Timeout | undefined;
+
+  constructor(call: Call) {
+    this.call = call;
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    this.reply = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (call.signal.aborted) this.settle({ kind: "cancelled", wasStarted: false });
+    else call.signal.addEventListener("abort", this);
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** What to do when the call's signal fires, until somebody else has the call. */
+  set onAbort(act: () => void) {
+    this.#onAbort = act;
+  }
+
+  /** Called by the call's signal, of which this is an event listener object. */
+  handleEvent(): void {
+    this.#onAbort();
+  }
+
+  /** Call `onLate` after `limitMs`, unless `endWait` comes before. */
+  startWait(limitMs: number, onLate: () => void): void {
+    this.#waitTimer = setTimeout(onLate, limitMs);
+  }
+
+  endWait(): void {
+    clearTimeout(this.#waitTimer);
+  }
+
+  /** Give the caller its reply. Does nothing when the call has ended. */
+  settle(reply: Reply): void {
+    if (this.#end()) this.#resolve(reply);
+  }
+
+  /** Throw the error at the caller. Does nothing when the call has ended. */
+  refuse(error: TabPyError): void {
+    if (this.#end()) this.#reject(error);
+  }
+
+  #end(): boolean {
+    if (this.#isEnded) return false;
+    this.#isEnded = true;
+    this.endWait();
+    this.call.signal.removeEventListener("abort", this);
+    return true;
+  }
+}
+
+/** The one error of calls that no worker can take: 503 with Retry-After. `info` may be empty. */
+export function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {
+  const headers = { "Retry-After": String(retryAfterSeconds) };
+  return new TabPyError("unavailable", message, info === "" ? { headers } : { info, headers });
+}

@@ -1,0 +1,70 @@
+"""What a process has only once and a script may change: current folder, recursion limit, timers, threads, children."""
+
+import _thread
+import faulthandler
+import os
+import signal
+import sys
+
+
+class ProcessState:
+    """Remembers the state of the process when the worker starts, and restores it after each call."""
+
+    def __init__(self):
+        self._recursion_limit = sys.getrecursionlimit()
+        self._threads = _thread._count()
+        self._posix = os.name == "posix"
+        self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
+        self._adopted = self._open_children_of_reaper()
+
+    def accept_threads(self, number):
+        """Count `number` more threads as the worker's own, not as left running by a call."""
+        self._threads += max(0, number)
+
+    def restore_recursion_limit(self):
+        if sys.getrecursionlimit() != self._recursion_limit:
+            sys.setrecursionlimit(self._recursion_limit)
+
+    def restore(self):
+        """Restore what can be restored; "processes" or "threads" when the call left such running, else None."""
+        self.restore_recursion_limit()
+        faulthandler.cancel_dump_traceback_later()
+        if self._posix:
+            os.fchdir(self._folder)
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                signal.setitimer(timer, 0)
+            if self._has_processes():
+                return "processes"
+        else:
+            os.chdir(self._folder)
+        if _thread._count() > self._threads:
+            return "threads"
+        return None
+
+    @staticmethod
+    def _open_children_of_reaper():
+        """The list of the reaper's children (Linux): it adopts the orphans of a script's children."""
+        reaper = os.getppid() if hasattr(os, "getppid") else 0
+        try:
+            return os.open("/proc/%d/task/%d/children" % (reaper, reaper), os.O_RDONLY)
+        except OSError:
+            return None
+
+    def _has_processes(self):
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return False
+        try:
+            while True:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if ended is None:
+                    return True
+                # A child that ended and that the script didn't wait for.
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            pass
+        if self._adopted is None:
+            return False
+        try:
+            return len(os.pread(self._adopted, 64, 0).split()) > 1
+        except OSError:
+            return False
