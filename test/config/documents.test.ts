@@ -1,19 +1,18 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { serveCommand } from "../../src/cli/serve.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import { defaultText, settings } from "../../src/config/settings.ts";
 import { parseIni } from "../../src/ini.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
 const root = join(import.meta.dir, "../..");
 const examplePath = join(root, "config.example.conf");
 const docs = readFileSync(join(root, "docs/settings.md"), "utf8");
 const example = readFileSync(examplePath, "utf8");
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
-const folder = mkdtempSync(join(tmpdir(), "tabpy-documents-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = folderUntil(afterAll);
 const name = /TABPY_[A-Z_]+/g;
 const known = new Set<string>(settings.map((row) => row.name));
 

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Socket } from "node:net";
-import { sendRaw, startServer, startTraffic, type TestServer, until } from "./harness.ts";
+import { sendRaw } from "../support/network.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+import { startTraffic } from "./traffic.ts";
 
 let server: TestServer;
 /** With time for what is large. */

@@ -4,9 +4,10 @@ import { expect, test } from "bun:test";
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { passwordHash } from "../auth/password-hash.ts";
-import { type Authority, type Certificate, createAuthority } from "../certificates.ts";
-import { type StartOptions, startServer, type TestServer, until } from "./harness.ts";
+import { type Authority, type Certificate, createAuthority } from "../support/certificates.ts";
+import { passwordHash } from "../support/password-hash.ts";
+import { type StartOptions, startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const testMs = 60_000;
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";

@@ -2,11 +2,13 @@
 // before the operation or the one after it, and everything in it loads.
 
 import { expect, test } from "bun:test";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createRandom, pick, type Random } from "../support/random.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { add, deploy, multiply, query } from "./archives.ts";
-import { startServer, type TestServer } from "./harness.ts";
 
 const operations = 300;
 const lanes = 2;
@@ -19,17 +21,6 @@ const names = ["f", "g", "two words"];
 type State = Readonly<
   Record<string, { readonly version: number; readonly code: "add" | "multiply" } | undefined>
 >;
-
-/** Numbers from 0 to 1, the same in every run (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What the server has: every listed endpoint must load and answer. */
 async function read(server: TestServer): Promise<State> {
@@ -47,21 +38,21 @@ async function read(server: TestServer): Promise<State> {
 }
 
 /** One operation on `name`, and the state that it leads to. */
-function operation(server: TestServer, before: State, name: string, random: () => number) {
-  const code: "add" | "multiply" = random() < 0.5 ? "add" : "multiply";
+function operation(server: TestServer, before: State, name: string, random: Random) {
+  const code: "add" | "multiply" = random(2) === 0 ? "add" : "multiply";
   const archive = code === "add" ? add : multiply;
   const old = before[name];
   if (old === undefined) {
     return { after: { ...before, [name]: { version: 1, code } }, run: () => deploy(server, name, archive) };
   }
-  if (random() < 0.3) {
+  if (random(10) < 3) {
     const path = `/endpoints/${encodeURIComponent(name)}`;
     return {
       after: { ...before, [name]: undefined },
       run: () => server.request(path, { method: "DELETE" }),
     };
   }
-  const isNewVersion = random() < 0.8;
+  const isNewVersion = random(10) < 8;
   const version = old.version + (isNewVersion ? 1 : 0);
   const more = { should_update_version: isNewVersion };
   return {
@@ -76,18 +67,18 @@ test(
     const counts = { before: 0, after: 0 };
     const lane = async (seed: number) => {
       const random = createRandom(seed);
-      const folder = mkdtempSync(join(tmpdir(), "tabpy-crash-"));
-      const state = join(folder, "state");
+      using folder = temporaryFolder();
+      const state = folder.file("state");
       const start = () =>
         startServer({ env: { TABPY_STATE_PATH: state, TABPY_WORKERS: "1", TABPY_EVALUATE_TIMEOUT: "60" } });
       let server = await start();
       let before: State = {};
       try {
         for (let at = 0; at < operations / lanes; at++) {
-          const name = names[Math.floor(random() * names.length)] ?? "f";
+          const name = pick(random, names);
           const { after, run } = operation(server, before, name, random);
           const running = run().catch(() => undefined);
-          await new Promise((resolve) => setTimeout(resolve, random() * longestMs));
+          await new Promise((resolve) => setTimeout(resolve, random(longestMs)));
           server.process.kill("SIGKILL");
           await Promise.all([running, server.exited]);
           await server.stop();
@@ -104,7 +95,6 @@ test(
         throw new Error(`seed ${seed}, state kept in ${kept}: ${error}`, { cause: error });
       } finally {
         await server.stop();
-        rmSync(folder, { recursive: true, force: true });
       }
     };
     await Promise.all(Array.from({ length: lanes }, (_, at) => lane(at + 1)));

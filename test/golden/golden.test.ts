@@ -2,11 +2,10 @@
 // TABPY_TEST_PYTHON, and all cases of /evaluate once more with every other CPython here.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { leaveCounts } from "../counts.ts";
-import { binary } from "../e2e/harness.ts";
+import { binary } from "../support/binary.ts";
+import { leaveCounts } from "../support/counts.ts";
 import {
   findInterpreters,
   type Interpreter,
@@ -14,6 +13,7 @@ import {
   nameOf,
   testPython,
 } from "../support/interpreters.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import golden from "./golden.json" with { type: "json" };
 
 const replayMs = 10 * 60_000;
@@ -95,28 +95,24 @@ async function replay(
   python: Interpreter,
   chosen: readonly Case[],
 ): Promise<{ problems: Map<string, string>; counts: string }> {
-  const folder = mkdtempSync(join(tmpdir(), "golden-"));
-  try {
-    const junit = join(folder, "junit.xml");
-    const deviationsFile = join(folder, "deviations.json");
-    writeFileSync(deviationsFile, mergedDeviations());
-    const argv = [testPython().file, join(import.meta.dir, "replay.py"), "--server", binary];
-    argv.push("--deviations", deviationsFile, "--junit", junit);
-    for (const { id } of chosen) argv.push("--case", id);
-    const bin = writePythonCommand(folder, python);
-    const run = Bun.spawn(argv, {
-      env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: "1" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [printed, errors] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
-    if (!existsSync(junit)) throw new Error(`replay.py broke off:\n${printed}\n${errors}`);
-    const counts = printed.trim().split("\n").at(-1) ?? "";
-    return { problems: parseJunit(readFileSync(junit, "utf8")), counts };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = temporaryFolder();
+  const junit = folder.file("junit.xml");
+  const deviationsFile = folder.file("deviations.json");
+  writeFileSync(deviationsFile, mergedDeviations());
+  const argv = [testPython().file, join(import.meta.dir, "replay.py"), "--server", binary];
+  argv.push("--deviations", deviationsFile, "--junit", junit);
+  for (const { id } of chosen) argv.push("--case", id);
+  const bin = writePythonCommand(folder.path, python);
+  const run = Bun.spawn(argv, {
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: "1" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [printed, errors] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  if (!existsSync(junit)) throw new Error(`replay.py broke off:\n${printed}\n${errors}`);
+  const counts = printed.trim().split("\n").at(-1) ?? "";
+  return { problems: parseJunit(readFileSync(junit, "utf8")), counts };
 }
 
 /** Both files of deviations as one, joined as text: JSON.parse would make 0 of a 0.0, which replay.py tells apart. */

@@ -2,13 +2,13 @@
 // client that sends exactly the bytes it is given, which fetch doesn't: it tidies paths and headers.
 
 import { connect } from "node:net";
+import type { Call, Reply } from "../../src/executor/channel/messages.ts";
 import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import { createLogger } from "../../src/logging/logger.ts";
-import type { Call, Reply } from "../../src/executor/channel/messages.ts";
 import type { PageData } from "../../src/web/page.ts";
-import { freePort } from "../e2e/harness.ts";
+import { freePort } from "../support/network.ts";
 
 export interface AppServer extends AsyncDisposable {
   readonly port: number;

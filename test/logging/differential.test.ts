@@ -6,34 +6,31 @@ import { spawnSync } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseIni } from "../../src/ini.ts";
 import type { Level } from "../../src/logging/levels.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 import { type Case, cases, refused } from "./logging-cases.ts";
 
 type Outcome =
   | { readonly error: string }
   | { readonly stdout: string; readonly stderr: string; readonly files: Readonly<Record<string, string>> };
 
-const root = mkdtempSync(join(tmpdir(), "differential-"));
+const root = folderUntil(afterAll);
 const home = process.cwd();
 const zone = process.env.TZ;
 afterAll(() => {
   process.chdir(home);
   setZone(zone);
-  rmSync(root, { recursive: true, force: true });
 });
 const none = { records: [], files: [], zone: "UTC" };
 const all: readonly Case[] = [...cases, ...refused.map(([name, config]) => ({ name, config, ...none }))];

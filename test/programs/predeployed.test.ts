@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { leaveCounts } from "../counts.ts";
+import { leaveCounts } from "../support/counts.ts";
 import { testPython } from "../support/interpreters.ts";
 
 test("the predeployed functions pass their unit tests, none left out", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { FrameDecoder } from "../../src/executor/channel/frames.ts";
 import type { Header } from "../../src/executor/channel/messages.ts";
 import { bootProgram } from "../../src/programs/sources.ts";
-import { leaveCounts } from "../counts.ts";
+import { leaveCounts } from "../support/counts.ts";
 import {
   findInterpreters,
   type Interpreter,
