@@ -1,5 +1,5 @@
-// A log that can't be written holds up nobody: a file system that is full, and a reader of standard output that has
-// stopped, while scripts run. How fast they run meanwhile is scripts/bench's affair.
+// A log that can't be written delays no request: a file system that is full, and a reader of standard output that has
+// stopped, while scripts run. The benchmark (scripts/bench/logging.ts) measures how fast they run meanwhile.
 
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync, symlinkSync } from "node:fs";
