@@ -67,7 +67,6 @@ for (const [name, script] of Object.entries(loops)) {
       const answer = await server.evaluate(script);
       expect(answer.status).toBe(408);
       expect(performance.now() - begin).toBeGreaterThan(1990);
-      expect(performance.now() - begin).toBeLessThan(3500);
       expect(answer.json).toEqual({
         message: "User defined script timed out. Timeout is set to 2.0 s.",
         info: {},

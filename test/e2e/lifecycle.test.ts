@@ -15,8 +15,6 @@ import { until } from "../support/until.ts";
 
 const python = testPython().file;
 const testMs = 30_000;
-/** How long what happens at once may take on a machine that is busy with other things. */
-const promptMs = 5000;
 
 /** A script that writes its pid to `<name>-runs`, and then waits for the file `<name>-go`. */
 function waitingScript(server: TestServer, name: string): string {
@@ -384,7 +382,6 @@ test(
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(performance.now() - begin).toBeGreaterThan(450);
-    expect(performance.now() - begin).toBeLessThan(500 + promptMs);
     await held.answer; // an error: its connection was closed
     await server.expectNothingLeft();
   },
@@ -401,10 +398,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const held = await holdWorker(server, "held");
       server.process.kill(signal);
       await server.waitForLog(`Stopping on ${signal}`);
-      const begin = performance.now();
       server.process.kill(signal);
-      expect(await server.exited).toBe(1);
-      expect(performance.now() - begin).toBeLessThan(promptMs);
+      expect(await server.exited).toBe(1); // long before TABPY_DRAIN_TIMEOUT, as this test has a time limit
       await held.answer;
       await server.expectNothingLeft(3000);
     },
@@ -425,10 +420,8 @@ test(
       }),
     );
     await until("the answer", () => text.endsWith("}}}}"));
-    const begin = performance.now();
     server.process.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(promptMs);
+    expect(await server.exited).toBe(0); // long before TABPY_DRAIN_TIMEOUT, as this test has a time limit
     expect(await kept).toStartWith("HTTP/1.1 200");
     silent.destroy();
   },
@@ -510,7 +503,6 @@ test(
     const begin = performance.now();
     const refused = await server.evaluate("return 1");
     expect(performance.now() - begin).toBeGreaterThan(280);
-    expect(performance.now() - begin).toBeLessThan(300 + promptMs);
     expect([refused.status, refused.json]).toEqual([
       503,
       { message: "The server is busy", info: "no worker was free within 0.3 s" },

@@ -1,11 +1,12 @@
-// Replays the recorded exchanges (README.md, replay.py): each case a test of its own with the Python of
-// TABPY_TEST_PYTHON, and all cases of /evaluate once more with every other CPython here.
+// Replays the recorded exchanges (README.md, replay.py) with the Python of TABPY_TEST_PYTHON, one test for each area;
+// `scripts/test --all` also replays the cases of /evaluate with every other CPython here.
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { testOfAll } from "../support/all.ts";
 import { binary } from "../support/binary.ts";
-import { leaveCounts } from "../support/counts.ts";
+import { checkCases, countCases } from "../support/counts.ts";
 import {
   findInterpreters,
   type Interpreter,
@@ -40,12 +41,20 @@ describe("golden", () => {
   for (const one of wanted) {
     const lack = lacking(one, missing);
     if (lack !== undefined) test.skip(`${one.id} (${nameOf(python)} has no ${lack})`, () => {});
-    else test(one.id, () => expect(problems.get(one.id)).toBe(""));
+  }
+  for (const [area, cases = []] of Object.entries(Object.groupBy(chosen, (one) => one.area))) {
+    test(area, () =>
+      checkCases(
+        cases,
+        (one) => one.id,
+        (one) => expect(problems.get(one.id)).toBe(""),
+      ),
+    );
   }
 });
 
 for (const python of otherPythons()) {
-  test(
+  testOfAll(
     `golden cases of /evaluate pass with ${nameOf(python)}`,
     async () => {
       const missing = missingPackages(python);
@@ -56,7 +65,7 @@ for (const python of otherPythons()) {
           !isWordedOtherwise(one, python),
       );
       const { problems, counts } = await replay(python, chosen);
-      leaveCounts(`golden ${nameOf(python)}`, counts);
+      countCases(chosen.length);
       expect([...problems].filter(([, problem]) => problem !== "")).toEqual([]);
       expect(counts).toBe(`${chosen.length} passed, 0 failed`);
     },

@@ -18,6 +18,7 @@ import { parseIni } from "../../src/ini.ts";
 import type { Level } from "../../src/logging/levels.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
+import { checkCases } from "../support/counts.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 import { type Case, cases, refused } from "./logging-cases.ts";
 
@@ -39,16 +40,21 @@ const answers = askPython(all);
 describe("Logging writes what Python's logging writes", () => {
   test("there are more than 150 configurations", () => expect(cases.length).toBeGreaterThan(150));
 
-  for (const [index, one] of cases.entries()) {
-    test(one.name, async () => {
-      expect(await run(one, join(root, String(index)))).toEqual(answers[index] as Outcome);
-    });
-  }
+  test("with every configuration", () =>
+    checkCases(
+      cases,
+      (one) => one.name,
+      async (one, index) => {
+        expect(await run(one, join(root, String(index)))).toEqual(answers[index] as Outcome);
+      },
+    ));
 });
 
-describe("readLogging() refuses what Python refuses, and names the section", () => {
-  for (const [index, [name, config]] of refused.entries()) {
-    test(name, () => {
+test("readLogging() refuses what Python refuses, and names the section", () =>
+  checkCases(
+    refused,
+    ([name]) => name,
+    ([, config], index) => {
       expect(answers[cases.length + index]).toEqual({ error: expect.any(String) });
       expect(() => readLogging(parseIni(config, { source: "tabpy.conf" }), "/state")).toThrow(
         expect.objectContaining({
@@ -56,9 +62,8 @@ describe("readLogging() refuses what Python refuses, and names the section", () 
           message: expect.stringMatching(/^Cannot use .*\(tabpy\.conf section \[\w+\]\): expected .*$/),
         }),
       );
-    });
-  }
-});
+    },
+  ));
 
 function setZone(name: string | undefined): void {
   if (name === undefined) delete process.env.TZ;
