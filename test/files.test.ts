@@ -1,26 +1,12 @@
 // Durable writes and the lock between processes: real files, real processes.
 
 import { expect, test } from "bun:test";
-import {
-  chmodSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withLock, writeDurably } from "../src/files.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const module = join(import.meta.dir, "../src/files.ts");
-
-function temporaryFolder(): { path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), "tabpy-files-"));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
 
 /** A process that adds one to the number in `file`, `times` times, each under its lock. */
 function spawnCounter(file: string, times: number) {

@@ -1,7 +1,7 @@
 // The texts and values that ini.test.ts gives to parseIni(), formatIni() and Python's configparser: a table by
 // hand, and generated ones from a seed, the same in every run.
 
-import { createRandom, pick } from "./random.ts";
+import { createRandom, pick } from "./support/random.ts";
 
 export interface ReadCase {
   readonly name: string;

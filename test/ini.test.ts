@@ -12,6 +12,7 @@ import {
   readCases,
   type WriteCase,
 } from "./ini-cases.ts";
+import { checkCases } from "./support/counts.ts";
 
 type Value = { value: string } | { error: string };
 type Content = [section: string, options: [name: string, raw: string, value: Value][]][];
@@ -29,17 +30,17 @@ const writes: OracleWrite[] = generateWriteCases(200, 2).flatMap((row) =>
 );
 const python = askPython(reads, writes);
 
-describe("parseIni() reads as Python does", () => {
-  for (const [index, row] of reads.entries()) {
-    test(`${row.name}${row.keepCase ? ", case kept" : ""}`, () => {
-      expect(readAnswer(row)).toEqual(python.reads[index] as ReadAnswer);
-    });
-  }
-});
+const nameOf = (row: { name: string; keepCase: boolean }) =>
+  `${row.name}${row.keepCase ? ", case kept" : ""}`;
 
-describe("formatIni() writes as Python does", () => {
-  for (const [index, row] of writes.entries()) {
-    test(`${row.name}${row.keepCase ? ", case kept" : ""}`, () => {
+test("parseIni() reads as Python does", () =>
+  checkCases(reads, nameOf, (row, index) => {
+    expect(readAnswer(row)).toEqual(python.reads[index] as ReadAnswer);
+  }));
+
+describe("formatIni()", () => {
+  test("writes as Python does", () =>
+    checkCases(writes, nameOf, (row, index) => {
       const expected = python.writes[index] as WriteAnswer;
       const ini = fill(row);
       if (ini === undefined) {
@@ -51,8 +52,7 @@ describe("formatIni() writes as Python does", () => {
       );
       const again = parseIni(formatIni(ini), { keepCase: row.keepCase });
       expect(contentOf(again)).toEqual(contentOf(ini));
-    });
-  }
+    }));
 
   test("of the generated rows of values some are refused and most are not", () => {
     const refused = writes.filter((row) => fill(row) === undefined).length;

@@ -1,25 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Reloader } from "../src/reload.ts";
-import { until } from "./e2e/harness.ts";
-
-function temporaryFolder(): { path: (name: string) => string } & Disposable {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-reload-"));
-  return {
-    path: (name) => join(folder, name),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
+import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
+import { until } from "./support/until.ts";
 
 /** A reloader of one part with the files `names`; `reloads` counts, `fault` makes it fail. */
-async function startReloader(folder: { path: (name: string) => string }, ...names: string[]) {
+async function startReloader(folder: TemporaryFolder, ...names: string[]) {
   const state = { reloads: 0, fault: "" };
   const reports: string[] = [];
   const part = {
     what: "thing",
-    files: names.map(folder.path),
+    files: names.map(folder.file),
     reload: async () => {
       state.reloads++;
       if (state.fault !== "") throw new Error(state.fault);
@@ -42,10 +33,10 @@ describe("Reloader", () => {
   for (const [what, change] of Object.entries(changes)) {
     test(`reloads when a file ${what}, once`, async () => {
       using folder = temporaryFolder();
-      writeFileSync(folder.path("a"), "old");
-      writeFileSync(folder.path("b"), "old");
+      writeFileSync(folder.file("a"), "old");
+      writeFileSync(folder.file("b"), "old");
       await using one = await startReloader(folder, "a", "b");
-      change(folder.path("b"));
+      change(folder.file("b"));
       await until("a reload", () => one.state.reloads > 0);
       await one.reloader.reload();
       expect(one.state.reloads).toBe(2);
@@ -62,26 +53,26 @@ describe("Reloader", () => {
 
   test("reports a reload that fails, and tries again when the file has changed again", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.path("a"), "old");
+    writeFileSync(folder.file("a"), "old");
     await using one = await startReloader(folder, "a");
     one.state.fault = "line 3 is wrong";
-    writeFileSync(folder.path("a"), "wrong");
+    writeFileSync(folder.file("a"), "wrong");
     await until("a report", () => one.reports.length > 0);
     expect(one.reports).toEqual([
       "Cannot read the thing again, so the earlier one stays in use: line 3 is wrong",
     ]);
     one.state.fault = "";
-    writeFileSync(folder.path("a"), "right again");
+    writeFileSync(folder.file("a"), "right again");
     await until("a reload", () => one.state.reloads === 2);
     expect(one.reports).toHaveLength(1);
   });
 
   test("reloads in the end also when the file never rests", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.path("a"), "");
+    writeFileSync(folder.file("a"), "");
     await using one = await startReloader(folder, "a");
     let length = 0;
-    const writer = setInterval(() => writeFileSync(folder.path("a"), "x".repeat(++length)), 20);
+    const writer = setInterval(() => writeFileSync(folder.file("a"), "x".repeat(++length)), 20);
     try {
       await until("a reload", () => one.state.reloads > 0);
     } finally {

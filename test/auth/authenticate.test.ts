@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { hashSync } from "bcryptjs";
 import { exemptMs, rememberMs } from "../../src/auth/memory.ts";
+import { hostileHeader } from "../support/hostile.ts";
+import { passwordHash } from "../support/password-hash.ts";
+import { createRandom } from "../support/random.ts";
 import { authenticateBy } from "./authenticate-by.ts";
-import { hostileHeader } from "./hostile.ts";
-import { passwordHash } from "./password-hash.ts";
-import { createRandom } from "./random.ts";
 
 const alice = `Alice ${passwordHash("alice", "s3cret")}`;
 const bob = `bob ${passwordHash("bob", "a:b:ü")}`;

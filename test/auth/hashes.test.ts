@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { hashSync } from "bcryptjs";
 import { Bcrypt } from "../../src/auth/bcrypt.ts";
 import { createHashing, schemeOf } from "../../src/auth/hashes.ts";
-import { passwordHash } from "./password-hash.ts";
+import { passwordHash } from "../support/password-hash.ts";
 
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 /** A pair that TabPy itself has written. */

@@ -2,10 +2,8 @@ import { describe, expect, test } from "bun:test";
 import {
   chownSync,
   lstatSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -19,21 +17,14 @@ import {
   withUser,
 } from "../../src/auth/password-file.ts";
 import { TabPyError } from "../../src/errors.ts";
-import { hostilePasswordFile } from "./hostile.ts";
-import { createRandom } from "./random.ts";
+import { hostilePasswordFile } from "../support/hostile.ts";
+import { createRandom } from "../support/random.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** A pair that TabPy itself has written. */
 const known =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 const hash = "0123456789abcdef".repeat(8);
-
-function temporaryFolder(): { path: (name: string) => string } & Disposable {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-users-"));
-  return {
-    path: (name) => join(folder, name),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
 
 function errorOf(run: () => unknown): TabPyError {
   try {
@@ -101,8 +92,8 @@ describe("parsePasswordFile()", () => {
 describe("readPasswordFile()", () => {
   test("reads a file", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.path("users"), `User1 ${known}\n`);
-    expect([...(await readPasswordFile(folder.path("users")))]).toEqual([
+    writeFileSync(folder.file("users"), `User1 ${known}\n`);
+    expect([...(await readPasswordFile(folder.file("users")))]).toEqual([
       ["user1", { name: "User1", hash: known }],
     ]);
   });
@@ -143,7 +134,7 @@ describe("changePasswordFile()", () => {
 
   test("makes a file that only its owner can read", async () => {
     using folder = temporaryFolder();
-    const path = folder.path("users");
+    const path = folder.file("users");
     await changePasswordFile(path, async (text, users) => {
       expect([text, users.size]).toEqual(["", 0]);
       return `a ${hash}\n`;
@@ -153,7 +144,7 @@ describe("changePasswordFile()", () => {
 
   test("keeps every byte of other lines, and takes rights of others away", async () => {
     using folder = temporaryFolder();
-    const path = folder.path("users");
+    const path = folder.file("users");
     const odd = Buffer.concat([Buffer.from("# caf\xe9 \xff\x00\n", "latin1"), Buffer.from(`zoë ${hash}\n`)]);
     writeFileSync(path, odd, { mode: 0o644 });
     await changePasswordFile(path, async (text) => withUser(text, "a", hash));
@@ -163,19 +154,19 @@ describe("changePasswordFile()", () => {
 
   test("leaves a file with a fault as it is, and says where the fault is", async () => {
     using folder = temporaryFolder();
-    const path = folder.path("users");
+    const path = folder.file("users");
     writeFileSync(path, `a ${hash}\nbob\n`);
     const change = changePasswordFile(path, async (text) => withUser(text, "c", hash));
     await expect(change).rejects.toThrow(
       `Cannot read "${path}" line 2: expected "name hash", got a name alone`,
     );
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\nbob\n`);
-    expect(readdirSync(folder.path("."))).toEqual(["users"]);
+    expect(readdirSync(folder.path)).toEqual(["users"]);
   });
 
   test("leaves the file as it is when the change fails", async () => {
     using folder = temporaryFolder();
-    const path = folder.path("users");
+    const path = folder.file("users");
     writeFileSync(path, `a ${hash}\n`);
     await expect(changePasswordFile(path, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\n`);
@@ -183,16 +174,16 @@ describe("changePasswordFile()", () => {
 
   test("keeps a link a link, and changes what it names", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.path("real"), `a ${hash}\n`);
-    symlinkSync("real", folder.path("users"));
-    await changePasswordFile(folder.path("users"), async (text) => withUser(text, "b", hash));
-    expect(lstatSync(folder.path("users")).isSymbolicLink()).toBe(true);
-    expect(readFileSync(folder.path("real"), "utf8")).toBe(`a ${hash}\nb ${hash}\n`);
+    writeFileSync(folder.file("real"), `a ${hash}\n`);
+    symlinkSync("real", folder.file("users"));
+    await changePasswordFile(folder.file("users"), async (text) => withUser(text, "b", hash));
+    expect(lstatSync(folder.file("users")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(folder.file("real"), "utf8")).toBe(`a ${hash}\nb ${hash}\n`);
   });
 
   test.skipIf(process.getuid?.() !== 0)("keeps owner and group, which root could lose", async () => {
     using folder = temporaryFolder();
-    const path = folder.path("users");
+    const path = folder.file("users");
     writeFileSync(path, `a ${hash}\n`, { mode: 0o600 });
     chownSync(path, 12345, 23456);
     await changePasswordFile(path, async (text) => withUser(text, "b", hash));

@@ -1,36 +1,39 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { serveCommand } from "../../src/cli/serve.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import { defaultText, settings } from "../../src/config/settings.ts";
 import { parseIni } from "../../src/ini.ts";
+import { checkCases } from "../support/counts.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
 const root = join(import.meta.dir, "../..");
 const examplePath = join(root, "config.example.conf");
 const docs = readFileSync(join(root, "docs/settings.md"), "utf8");
 const example = readFileSync(examplePath, "utf8");
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
-const folder = mkdtempSync(join(tmpdir(), "tabpy-documents-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = folderUntil(afterAll);
 const name = /TABPY_[A-Z_]+/g;
 const known = new Set<string>(settings.map((row) => row.name));
 
-for (const row of settings) {
-  test(`docs/settings.md has the row of ${row.name}`, () => {
-    expect(docs).toContain(`| \`${row.name}\` | ${defaultText(row)} | ${row.doc} |`);
-  });
+const nameOf = (row: { name: string }) => row.name;
 
-  test(`config.example.conf shows ${row.name} with its default`, () => {
+test("docs/settings.md has a row for each setting", () =>
+  checkCases(settings, nameOf, (row) => {
+    expect(docs).toContain(`| \`${row.name}\` | ${defaultText(row)} | ${row.doc} |`);
+  }));
+
+test("config.example.conf shows each setting with its default", () =>
+  checkCases(settings, nameOf, (row) => {
     expect(example).toContain(`# ${row.doc}\n`);
     expect(example).toContain(`\n# ${row.name} =${row.default === undefined ? "" : ` ${row.default}`}\n`);
-  });
+  }));
 
-  test(`--help names ${row.name} with its default`, () => {
+test("--help names each setting with its default", () =>
+  checkCases(settings, nameOf, (row) => {
     expect(serveCommand.examples).toContain(`  ${row.name} (${defaultText(row)})\n      ${row.doc}`);
-  });
-}
+  }));
 
 test("docs/settings.md has the settings in the groups of the table", () => {
   const sections = new Map(docs.split(/^## /m).map((text) => [text.slice(0, text.indexOf("\n")), text]));

@@ -1,14 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Config, createConfig } from "../../src/config/config.ts";
 import { loadSettings, originText, type Sources } from "../../src/config/load.ts";
 import type { SettingName } from "../../src/config/settings.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tabpy-config-"));
+const folder = folderUntil(afterAll);
 const file = join(folder, "tabpy.conf");
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function load(text: string | undefined, env: Sources["env"] = {}, commandLine: Sources["commandLine"] = {}) {
   if (text !== undefined) writeFileSync(file, text);

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { testPython } from "../support/interpreters.ts";
-import type { Answer, TestServer } from "./harness.ts";
+import type { Answer, TestServer } from "../support/server.ts";
 
 const programs = join(import.meta.dir, "../../src/programs");
 

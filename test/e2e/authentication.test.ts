@@ -5,19 +5,14 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { hashSync } from "bcryptjs";
-import { hostileHeader } from "../auth/hostile.ts";
-import { passwordHash } from "../auth/password-hash.ts";
-import { createRandom } from "../auth/random.ts";
-import { createAuthority } from "../certificates.ts";
-import {
-  type Answer,
-  processesOf,
-  run,
-  type StartOptions,
-  startServer,
-  type TestServer,
-  until,
-} from "./harness.ts";
+import { run } from "../support/binary.ts";
+import { createAuthority } from "../support/certificates.ts";
+import { hostileHeader } from "../support/hostile.ts";
+import { passwordHash } from "../support/password-hash.ts";
+import { processesOf } from "../support/processes.ts";
+import { createRandom } from "../support/random.ts";
+import { type Answer, type StartOptions, startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const testMs = 40_000;
 const password = "gehe:im-Pässword";

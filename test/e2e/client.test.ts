@@ -2,13 +2,15 @@
 // and then the script notebook.py.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Outcome, run } from "../support/binary.ts";
 import { testPython } from "../support/interpreters.ts";
-import { freePort, type Outcome, run, startServer, TestServer } from "./harness.ts";
+import { freePort } from "../support/network.ts";
+import { startServer, TestServer } from "../support/server.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tabpy-client-"));
+const folder = folderUntil(afterAll);
 const environment = join(folder, "venv");
 const python = join(environment, "bin", "python");
 const fixtures = join(import.meta.dir, "../golden/fixtures");
@@ -63,7 +65,6 @@ beforeAll(async () => {
   const [version = ""] = readdirSync(join(environment, "lib"));
   writeFileSync(join(environment, "lib", version, "site-packages", "borrowed.pth"), `${packages}\n`);
 }, timeoutMs);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
   "a notebook deploys, queries, overrides and removes with the client that pip takes from the server",

@@ -1,13 +1,15 @@
 // `tabpy deploy-models` and its link, on running servers: what it deploys answers, what it says, what it never shows.
 
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { binary, cleanEnvironment, run } from "../support/binary.ts";
 import { testPython } from "../support/interpreters.ts";
-import { type Answer, binary, cleanEnvironment, freePort, run, TestServer } from "./harness.ts";
+import { freePort } from "../support/network.ts";
+import { type Answer, TestServer } from "../support/server.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tabpy-models-"));
+const folder = folderUntil(afterAll);
 /** A home folder without a lexicon in it. */
 const home = join(folder, "home");
 mkdirSync(home);
@@ -33,7 +35,6 @@ Bun.spawnSync([
   dirname(lexicon),
   dirname(dirname(lexicon)),
 ]);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A server, and the config file that it and the command are given. */
 async function startWithConfig(settings: Readonly<Record<string, string>>) {

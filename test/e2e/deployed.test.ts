@@ -6,8 +6,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { connect } from "node:net";
 import { join } from "node:path";
 import { testPython } from "../support/interpreters.ts";
+import { restart, startServer, type TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { add, deploy, functionArchive, hostileArchive, loaded, multiply, query, upload } from "./archives.ts";
-import { restart, startServer, startTraffic, type TestServer, until } from "./harness.ts";
+import { startTraffic } from "./traffic.ts";
 
 const testMs = 60_000;
 

@@ -1,38 +1,20 @@
 // How the executable starts, refuses to start, stops and recovers. What scripts can do to it is faults.test.ts's.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { settings } from "../../src/config/settings.ts";
+import { run } from "../support/binary.ts";
 import { findInterpreters, isSupported, nameOf, testPython } from "../support/interpreters.ts";
-import {
-  type Answer,
-  freePort,
-  isRefused,
-  processesOf,
-  run,
-  sendRaw,
-  startServer,
-  TestServer,
-  until,
-} from "./harness.ts";
+import { freePort, isRefused, sendRaw } from "../support/network.ts";
+import { processesOf } from "../support/processes.ts";
+import { type Answer, startServer, TestServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
 const python = testPython().file;
 const testMs = 30_000;
-/** How long what happens at once may take on a machine that is busy with other things. */
-const promptMs = 5000;
-
-/** A folder that is gone at the end of the test. */
-function temporaryFolder(): { path: (name: string) => string } & Disposable {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-lifecycle-"));
-  return {
-    path: (name) => join(folder, name),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
 
 /** A script that writes its pid to `<name>-runs`, and then waits for the file `<name>-go`. */
 function waitingScript(server: TestServer, name: string): string {
@@ -90,7 +72,7 @@ for (const [args, message] of badUsage) {
 
 test("tabpy config prints each setting with its value and origin", async () => {
   using folder = temporaryFolder();
-  const file = folder.path("tabpy.conf");
+  const file = folder.file("tabpy.conf");
   writeFileSync(file, "[TabPy]\nTABPY_WORKERS = 3\n\nTABPY_GZIP_ENABLE = no\nTABPY_PORT = 1000\n");
   const env = { TABPY_GZIP_ENABLE: "yes", TABPY_PORT: "1001", TABPY_HOST: "" };
   const { code, stdout, stderr } = await run(["config", "--config", file, "--port", "1002"], env);
@@ -197,10 +179,10 @@ const configFaults: Record<string, ConfigFault> = {
 for (const [name, fault] of Object.entries(configFaults)) {
   test(`${name}: exit code 1 and one line that says what to do`, async () => {
     using folder = temporaryFolder();
-    const file = folder.path("tabpy.conf");
+    const file = folder.file("tabpy.conf");
     if (fault.config !== undefined) writeFileSync(file, fault.config);
     const args = [...(fault.config === undefined ? [] : ["--config", file]), ...(fault.args ?? [])];
-    const env = { TABPY_HOST: "127.0.0.1", TABPY_STATE_PATH: folder.path("state"), ...fault.env };
+    const env = { TABPY_HOST: "127.0.0.1", TABPY_STATE_PATH: folder.file("state"), ...fault.env };
     const { code, stdout, stderr } = await run(args, env);
     expect(stderr).toStartWith(`tabpy: ${fault.message.replace("<file>", file)}`);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
@@ -251,7 +233,7 @@ test(
   "--disable-auth-warning starts an open server, a password file does too",
   async () => {
     using folder = temporaryFolder();
-    const file = folder.path("passwords");
+    const file = folder.file("passwords");
     writeFileSync(file, `user1 ${"ab".repeat(64)}\n`);
     await using open = await startServer({
       env: { TABPY_HOST: "0.0.0.0" },
@@ -328,8 +310,8 @@ test(
   "a Python that stops to start answers 503 with growing pauses, and serves again when it is repaired",
   async () => {
     using folder = temporaryFolder();
-    const wrapper = folder.path("python");
-    const flag = folder.path("broken");
+    const wrapper = folder.file("python");
+    const flag = folder.file("broken");
     writeFileSync(
       wrapper,
       `#!/bin/sh\nif [ -e '${flag}' ]; then echo 'Python is being updated' >&2; exit 3; fi\nexec '${python}' "$@"\n`,
@@ -400,7 +382,6 @@ test(
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(performance.now() - begin).toBeGreaterThan(450);
-    expect(performance.now() - begin).toBeLessThan(500 + promptMs);
     await held.answer; // an error: its connection was closed
     await server.expectNothingLeft();
   },
@@ -417,10 +398,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const held = await holdWorker(server, "held");
       server.process.kill(signal);
       await server.waitForLog(`Stopping on ${signal}`);
-      const begin = performance.now();
       server.process.kill(signal);
-      expect(await server.exited).toBe(1);
-      expect(performance.now() - begin).toBeLessThan(promptMs);
+      expect(await server.exited).toBe(1); // long before TABPY_DRAIN_TIMEOUT, as this test has a time limit
       await held.answer;
       await server.expectNothingLeft(3000);
     },
@@ -441,10 +420,8 @@ test(
       }),
     );
     await until("the answer", () => text.endsWith("}}}}"));
-    const begin = performance.now();
     server.process.kill("SIGTERM");
-    expect(await server.exited).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(promptMs);
+    expect(await server.exited).toBe(0); // long before TABPY_DRAIN_TIMEOUT, as this test has a time limit
     expect(await kept).toStartWith("HTTP/1.1 200");
     silent.destroy();
   },
@@ -526,7 +503,6 @@ test(
     const begin = performance.now();
     const refused = await server.evaluate("return 1");
     expect(performance.now() - begin).toBeGreaterThan(280);
-    expect(performance.now() - begin).toBeLessThan(300 + promptMs);
     expect([refused.status, refused.json]).toEqual([
       503,
       { message: "The server is busy", info: "no worker was free within 0.3 s" },

@@ -3,7 +3,9 @@
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { sendRaw, startServer, until } from "./harness.ts";
+import { sendRaw } from "../support/network.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 const each = 1250;
 const forged = "2020-01-01,00:00:00 [CRITICAL] (evil.py:evil:1): forged";

@@ -1,37 +1,21 @@
-// A log that can't be written holds up nobody: a file system that is full, and a reader of standard output that has
-// stopped, while scripts run. How fast they run meanwhile is scripts/bench's affair.
+// A log that can't be written delays no request: a file system that is full, and a reader of standard output that has
+// stopped, while scripts run. The benchmark (scripts/bench/logging.ts) measures how fast they run meanwhile.
 
 import { expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startServer, until } from "./harness.ts";
+import { readFileSync, rmSync, symlinkSync } from "node:fs";
+import { startServer } from "../support/server.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
-/** A small file system; where this user may not mount one, /dev/full has to do. */
-function smallDisk() {
-  const path = mkdtempSync(join(tmpdir(), "small-disk-"));
-  const isMounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", path]).exitCode === 0;
-  const log = join(path, "full.log");
-  if (!isMounted) symlinkSync("/dev/full", log);
-  return {
-    log,
-    fill: () => {
-      if (!isMounted) return;
-      const fd = openSync(join(path, "filler"), "w");
-      try {
-        for (;;) writeSync(fd, Buffer.alloc(65536));
-      } catch {
-        closeSync(fd); // full
-      }
-    },
-    empty: () => {
-      rmSync(isMounted ? join(path, "filler") : log, { force: true });
-    },
-    [Symbol.dispose]: () => {
-      if (isMounted) Bun.spawnSync(["umount", path]);
-      rmSync(path, { recursive: true, force: true });
-    },
-  };
+/** A file whose disk can be filled; where this user may not mount one, /dev/full has to do. */
+function fullableLog() {
+  const disk = mountSmallDisk("32m");
+  if (disk !== undefined) return { ...disk, log: disk.file("full.log") };
+  const folder = temporaryFolder();
+  const log = folder.file("full.log");
+  symlinkSync("/dev/full", log);
+  return { ...folder, log, fill: () => {}, empty: () => rmSync(log) };
 }
 
 const sections = (path: string) => `[TabPy]
@@ -57,7 +41,7 @@ format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(messa
 `;
 
 test("a full disk and a stopped reader of standard output fail no request, and both logs say what they lost", async () => {
-  using disk = smallDisk();
+  using disk = fullableLog();
   await using server = await startServer({ config: sections(disk.log) });
   disk.fill();
   server.process.stdout?.pause();

@@ -3,10 +3,13 @@
 
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { binary, cleanEnvironment, freePort, run, startServer, type TestServer, until } from "./harness.ts";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { binary, cleanEnvironment, run } from "../support/binary.ts";
+import { tabpySections } from "../support/logging-sections.ts";
+import { freePort } from "../support/network.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 const testMs = 30_000;
@@ -16,42 +19,6 @@ const line = (level: string, file: string, text: string) =>
     "m",
   );
 
-/** TabPy's own sections, with one level and one file. */
-export function sections(level: string, file: string): string {
-  return `
-[loggers]
-keys=root
-
-[handlers]
-keys=rootHandler,rotatingFileHandler
-
-[formatters]
-keys=rootFormatter
-
-[logger_root]
-level=${level}
-handlers=rootHandler,rotatingFileHandler
-qualname=root
-propagete=0
-
-[handler_rootHandler]
-class=StreamHandler
-level=${level}
-formatter=rootFormatter
-args=(sys.stdout,)
-
-[handler_rotatingFileHandler]
-class=handlers.RotatingFileHandler
-level=${level}
-formatter=rootFormatter
-args=('${file}', 'a', 1000000, 5)
-
-[formatter_rootFormatter]
-format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s
-datefmt=%Y-%m-%d,%H:%M:%S
-`;
-}
-
 function text(server: TestServer, name: string): string {
   return existsSync(server.path(name)) ? readFileSync(server.path(name), "utf8") : "";
 }
@@ -60,13 +27,13 @@ test(
   "a demo.conf with a port and rootHandler at INFO gives TabPy's lines",
   async () => {
     const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), "demo-"));
-    const demo = join(folder, "demo.conf");
-    writeFileSync(demo, `[TabPy]\nTABPY_PORT = ${port}\n${sections("INFO", "tabpy_log.log")}`);
-    const env = { TABPY_HOST: "127.0.0.1", TABPY_PYTHON: python, TABPY_STATE_PATH: join(folder, "state") };
-    const server = run(["--config", demo], env, { cwd: folder });
+    using folder = temporaryFolder();
+    const demo = folder.file("demo.conf");
+    writeFileSync(demo, `[TabPy]\nTABPY_PORT = ${port}\n${tabpySections("INFO", "tabpy_log.log")}`);
+    const env = { TABPY_HOST: "127.0.0.1", TABPY_PYTHON: python, TABPY_STATE_PATH: folder.file("state") };
+    const server = run(["--config", demo], env, { cwd: folder.path });
     const written = () => {
-      const path = join(folder, "tabpy_log.log");
+      const path = folder.file("tabpy_log.log");
       return existsSync(path) ? readFileSync(path, "utf8") : "";
     };
     const wanted = line("INFO", "serve", `Web service listening on port ${port}`);
@@ -76,7 +43,6 @@ test(
     expect(code).toBe(0);
     expect(stdout).toMatch(wanted);
     expect(stdout).toBe(written());
-    rmSync(folder, { recursive: true });
   },
   testMs,
 );
@@ -190,7 +156,7 @@ test(
 test(
   "bodies of requests, results and credentials are in no log, with everything switched on",
   async () => {
-    const config = `[TabPy]\nTABPY_LOG_DETAILS = true\n${sections("DEBUG", "all.log")}`;
+    const config = `[TabPy]\nTABPY_LOG_DETAILS = true\n${tabpySections("DEBUG", "all.log")}`;
     await using server = await startServer({ config });
     const authorization = `Basic ${btoa("someone:secret-password")}`;
     await server.evaluate("return _arg1 + '-result'", { _arg1: "secret-data" });
@@ -205,7 +171,7 @@ test(
 test(
   "SIGUSR1 opens files anew, and no line is lost on the way",
   async () => {
-    await using server = await startServer({ config: `[TabPy]\n${sections("INFO", "moved.log")}` });
+    await using server = await startServer({ config: `[TabPy]\n${tabpySections("INFO", "moved.log")}` });
     const count = (name: string) => text(server, name).split("200 GET /info?n=").length - 1;
     for (let at = 0; at < 50; at++) await server.request(`/info?n=${at}`);
     await until("50 lines", () => count("moved.log") === 50);
@@ -223,7 +189,7 @@ test(
   "a clean stop writes everything, a crash loses at most the last second",
   async () => {
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      const server = await startServer({ config: `[TabPy]\n${sections("INFO", "end.log")}` });
+      const server = await startServer({ config: `[TabPy]\n${tabpySections("INFO", "end.log")}` });
       for (let at = 0; at < 200; at++) await server.request(`/info?n=${at}`);
       const count = () => text(server, "end.log").split("200 GET /info?n=").length - 1;
       // Within a second they are there, and stay there.
@@ -239,7 +205,7 @@ test(
 );
 
 test("tabpy.JsonFormatter writes lines that are JSON", async () => {
-  const config = `[TabPy]\n${sections("DEBUG", "json.log").replace(/format=.*\ndatefmt=.*/, "class=tabpy.JsonFormatter")}`;
+  const config = `[TabPy]\n${tabpySections("DEBUG", "json.log").replace(/format=.*\ndatefmt=.*/, "class=tabpy.JsonFormatter")}`;
   const server = await startServer({ config });
   await server.evaluate("print('one\\ntwo')", {}, { headers: { "X-Request-ID": "json-1" } });
   expect(await server.stop()).toBe(0);
@@ -257,8 +223,8 @@ test("tabpy.JsonFormatter writes lines that are JSON", async () => {
 }, 30_000);
 
 test("a logging section that can't be used stops the start with one line", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "refused-"));
-  const config = join(folder, "bad.conf");
+  using folder = temporaryFolder();
+  const config = folder.file("bad.conf");
   const table: [from: string, to: string, message: string][] = [
     [
       "class=StreamHandler",
@@ -282,18 +248,20 @@ test("a logging section that can't be used stops the start with one line", async
     ],
   ];
   for (const [from, to, message] of table) {
-    writeFileSync(config, `[TabPy]\nTABPY_HOST = 127.0.0.1\n${sections("INFO", "x.log").replace(from, to)}`);
+    writeFileSync(
+      config,
+      `[TabPy]\nTABPY_HOST = 127.0.0.1\n${tabpySections("INFO", "x.log").replace(from, to)}`,
+    );
     const { code, stdout, stderr } = await run(["--config", config]);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toStartWith("tabpy: Cannot use ");
     expect(stderr).toContain(message.replace("FILE", config));
     expect(stderr.split("\n").length).toBe(2);
   }
-  rmSync(folder, { recursive: true });
 });
 
 test("warnings are coloured on a terminal, unless NO_COLOR is set", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "terminal-"));
+  using folder = temporaryFolder();
   const script = `
 import os, pty, sys
 child, terminal = pty.fork()
@@ -321,21 +289,20 @@ sys.stdout.buffer.write(seen)
       TABPY_HOST: "127.0.0.1",
       TABPY_PORT: String(await freePort()),
       TABPY_PYTHON: python,
-      TABPY_STATE_PATH: join(folder, "state"),
+      TABPY_STATE_PATH: folder.file("state"),
       TABPY_NONSENSE: "1",
       TERM: "xterm",
       NO_COLOR: name,
     });
-    const ran = spawnSync(python, ["-c", script, binary], { env, encoding: "utf8", cwd: folder });
+    const ran = spawnSync(python, ["-c", script, binary], { env, encoding: "utf8", cwd: folder.path });
     const [warning, ...others] = ran.stdout.trimEnd().split("\r\n");
     const body = warning?.slice(begin.length, warning.length - end.length) ?? "";
     expect(warning).toBe(`${begin}${body}${end}`);
     expect(body).toMatch(line("WARNING", "serve", "Unknown setting TABPY_NONSENSE .*"));
     for (const other of others) expect(other).toMatch(/^\d{4}-\d\d-\d\d,\d\d:\d\d:\d\d \[INFO\] /);
     expect(others.length).toBeGreaterThan(1);
-    expect(readFileSync(join(folder, "state/tabpy_log.log"), "utf8")).not.toContain("\x1b");
+    expect(readFileSync(folder.file("state/tabpy_log.log"), "utf8")).not.toContain("\x1b");
   }
-  rmSync(folder, { recursive: true });
 }, 30_000);
 
 /** The process whose command line ends with `argument`. */

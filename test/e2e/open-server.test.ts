@@ -1,10 +1,9 @@
 // An open server must be meant: the question at a terminal, and what a closed terminal means to a server.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { binary, freePort, isRefused } from "./harness.ts";
+import { binary } from "../support/binary.ts";
+import { freePort, isRefused } from "../support/network.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { atTerminal, type Step } from "./terminal.ts";
 
 const testMs = 40_000;
@@ -13,20 +12,16 @@ const question = "Start without authentication?";
 
 /** What an open server that listens everywhere does when `steps` are played before it. */
 async function startAtTerminal(steps: readonly Step[], args: readonly string[] = []) {
-  const state = mkdtempSync(join(tmpdir(), "tabpy-open-"));
-  try {
-    const port = await freePort();
-    // TABPY_HOST is what makes it open; nobody but this test knows the port.
-    const env = {
-      TABPY_HOST: "0.0.0.0",
-      TABPY_PORT: String(port),
-      TABPY_PYTHON: python,
-      TABPY_STATE_PATH: state,
-    };
-    return { port, ...(await atTerminal([binary, ...args], steps, env)) };
-  } finally {
-    rmSync(state, { recursive: true, force: true });
-  }
+  using state = temporaryFolder();
+  const port = await freePort();
+  // TABPY_HOST is what makes it open; nobody but this test knows the port.
+  const env = {
+    TABPY_HOST: "0.0.0.0",
+    TABPY_PORT: String(port),
+    TABPY_PYTHON: python,
+    TABPY_STATE_PATH: state.path,
+  };
+  return { port, ...(await atTerminal([binary, ...args], steps, env)) };
 }
 
 for (const answer of ["y", "Y"]) {

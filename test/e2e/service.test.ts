@@ -1,12 +1,12 @@
 // scripts/tabpy.service, as far as it can be judged without a running systemd.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { settingOf } from "../../src/config/settings.ts";
 import { parseIni } from "../../src/ini.ts";
-import { binary } from "./harness.ts";
+import { binary } from "../support/binary.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const unit = readFileSync(join(import.meta.dir, "../../scripts/tabpy.service"), "utf8");
 const installed = "/usr/local/bin/tabpy";
@@ -14,16 +14,12 @@ const analyze = Bun.which("systemd-analyze");
 
 /** What `systemd-analyze verify` says about a unit: "" when it finds nothing. Its exit code is 0 for unknown names. */
 function complaints(text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-service-"));
-  try {
-    const path = join(folder, "tabpy.service");
-    writeFileSync(path, text);
-    const command = [analyze ?? "", "verify", "--man=no", "--recursive-errors=no", path];
-    const { exitCode, stderr } = Bun.spawnSync(command);
-    return exitCode === 0 ? stderr.toString() : `exit code ${exitCode}: ${stderr}`;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  using folder = temporaryFolder();
+  const path = folder.file("tabpy.service");
+  writeFileSync(path, text);
+  const command = [analyze ?? "", "verify", "--man=no", "--recursive-errors=no", path];
+  const { exitCode, stderr } = Bun.spawnSync(command);
+  return exitCode === 0 ? stderr.toString() : `exit code ${exitCode}: ${stderr}`;
 }
 
 test.skipIf(analyze === null)("systemd finds nothing wrong with the service unit", () => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { request as httpRequest } from "node:http";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { testPython } from "../support/interpreters.ts";
-import { startServer, type TestServer } from "./harness.ts";
+import { createRandom } from "../support/random.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 
 const largeMs = 120_000;
 const python = testPython().file;
@@ -48,11 +49,8 @@ async function expectAsDirect(script: string, data: Data, init: RequestInit = {}
 
 /** Numbers from 0 to 1 that are the same in each run. */
 function numbers(count: number, seed: number): number[] {
-  let state = seed;
-  return Array.from({ length: count }, () => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
-    return state / 2 ** 31;
-  });
+  const random = createRandom(seed);
+  return Array.from({ length: count }, () => random(2 ** 32) / 2 ** 32);
 }
 
 test("Test Connection: GET /info, then the script that returns 1", async () => {

@@ -2,7 +2,7 @@
 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cleanEnvironment } from "./harness.ts";
+import { cleanEnvironment } from "../support/binary.ts";
 
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 

@@ -1,11 +1,10 @@
 // tabpy-user and `tabpy user`: what they print, what they do to the file, and where passwords come from.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { passwordHash } from "../auth/password-hash.ts";
-import { binary, run } from "./harness.ts";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { binary, run } from "../support/binary.ts";
+import { passwordHash } from "../support/password-hash.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { atTerminal } from "./terminal.ts";
 
 const testMs = 40_000;
@@ -14,17 +13,17 @@ const hasBcrypt = Bun.spawnSync([python, "-c", "import bcrypt"]).exitCode === 0;
 
 /** A folder with the link tabpy-user in it. */
 function userFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-user-"));
-  const link = join(folder, "tabpy-user");
+  const folder = temporaryFolder();
+  const link = folder.file("tabpy-user");
   symlinkSync(binary, link);
-  const file = join(folder, "passwords");
+  const file = folder.file("passwords");
   return {
     file,
     link,
-    path: (name: string) => join(folder, name),
+    path: folder.file,
     read: () => readFileSync(file, "utf8"),
     user: (...args: string[]) => run(args, {}, { file: link }),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
 

@@ -1,22 +1,21 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
-import { createLogger } from "../../src/logging/logger.ts";
-import type { Command } from "../../src/executor/process/interpreter.ts";
 import type { Reply } from "../../src/executor/executor.ts";
 import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
+import type { Command } from "../../src/executor/process/interpreter.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
+import { createLogger } from "../../src/logging/logger.ts";
 import { testPython } from "../support/interpreters.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tabpy-pool-"));
+const folder = folderUntil(afterAll);
 const python: Command = { file: testPython().file, args: [] };
 let lines: string[] = [];
 beforeEach(() => {
   lines = [];
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A pool of real workers that ends with the test. */
 async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & AsyncDisposable> {

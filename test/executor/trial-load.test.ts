@@ -1,19 +1,18 @@
 // Loads beside the pool: real workers, archives of plain pickle.
 
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger } from "../../src/logging/logger.ts";
-import { TrialLoad } from "../../src/executor/trial-load.ts";
 import type { Model } from "../../src/model.ts";
 import { Pool } from "../../src/executor/pool.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
+import { TrialLoad } from "../../src/executor/trial-load.ts";
 import type { Worker } from "../../src/executor/worker.ts";
+import { createLogger } from "../../src/logging/logger.ts";
 import { testPython } from "../support/interpreters.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tabpy-loader-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = folderUntil(afterAll);
 
 interface TestLoader extends AsyncDisposable {
   readonly loader: TrialLoad;

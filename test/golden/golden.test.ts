@@ -1,12 +1,12 @@
-// Replays the recorded exchanges (README.md, replay.py): each case a test of its own with the Python of
-// TABPY_TEST_PYTHON, and all cases of /evaluate once more with every other CPython here.
+// Replays the recorded exchanges (README.md, replay.py) with the Python of TABPY_TEST_PYTHON, one test for each area;
+// `scripts/test --all` also replays the cases of /evaluate with every other CPython here.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { leaveCounts } from "../counts.ts";
-import { binary } from "../e2e/harness.ts";
+import { testOfAll } from "../support/all.ts";
+import { binary } from "../support/binary.ts";
+import { checkCases, countCases } from "../support/counts.ts";
 import {
   findInterpreters,
   type Interpreter,
@@ -14,6 +14,7 @@ import {
   nameOf,
   testPython,
 } from "../support/interpreters.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import golden from "./golden.json" with { type: "json" };
 
 const replayMs = 10 * 60_000;
@@ -40,12 +41,20 @@ describe("golden", () => {
   for (const one of wanted) {
     const lack = lacking(one, missing);
     if (lack !== undefined) test.skip(`${one.id} (${nameOf(python)} has no ${lack})`, () => {});
-    else test(one.id, () => expect(problems.get(one.id)).toBe(""));
+  }
+  for (const [area, cases = []] of Object.entries(Object.groupBy(chosen, (one) => one.area))) {
+    test(area, () =>
+      checkCases(
+        cases,
+        (one) => one.id,
+        (one) => expect(problems.get(one.id)).toBe(""),
+      ),
+    );
   }
 });
 
 for (const python of otherPythons()) {
-  test(
+  testOfAll(
     `golden cases of /evaluate pass with ${nameOf(python)}`,
     async () => {
       const missing = missingPackages(python);
@@ -56,7 +65,7 @@ for (const python of otherPythons()) {
           !isWordedOtherwise(one, python),
       );
       const { problems, counts } = await replay(python, chosen);
-      leaveCounts(`golden ${nameOf(python)}`, counts);
+      countCases(chosen.length);
       expect([...problems].filter(([, problem]) => problem !== "")).toEqual([]);
       expect(counts).toBe(`${chosen.length} passed, 0 failed`);
     },
@@ -95,28 +104,24 @@ async function replay(
   python: Interpreter,
   chosen: readonly Case[],
 ): Promise<{ problems: Map<string, string>; counts: string }> {
-  const folder = mkdtempSync(join(tmpdir(), "golden-"));
-  try {
-    const junit = join(folder, "junit.xml");
-    const deviationsFile = join(folder, "deviations.json");
-    writeFileSync(deviationsFile, mergedDeviations());
-    const argv = [testPython().file, join(import.meta.dir, "replay.py"), "--server", binary];
-    argv.push("--deviations", deviationsFile, "--junit", junit);
-    for (const { id } of chosen) argv.push("--case", id);
-    const bin = writePythonCommand(folder, python);
-    const run = Bun.spawn(argv, {
-      env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: "1" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [printed, errors] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
-    if (!existsSync(junit)) throw new Error(`replay.py broke off:\n${printed}\n${errors}`);
-    const counts = printed.trim().split("\n").at(-1) ?? "";
-    return { problems: parseJunit(readFileSync(junit, "utf8")), counts };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = temporaryFolder();
+  const junit = folder.file("junit.xml");
+  const deviationsFile = folder.file("deviations.json");
+  writeFileSync(deviationsFile, mergedDeviations());
+  const argv = [testPython().file, join(import.meta.dir, "replay.py"), "--server", binary];
+  argv.push("--deviations", deviationsFile, "--junit", junit);
+  for (const { id } of chosen) argv.push("--case", id);
+  const bin = writePythonCommand(folder.path, python);
+  const run = Bun.spawn(argv, {
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: "1" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [printed, errors] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  if (!existsSync(junit)) throw new Error(`replay.py broke off:\n${printed}\n${errors}`);
+  const counts = printed.trim().split("\n").at(-1) ?? "";
+  return { problems: parseJunit(readFileSync(junit, "utf8")), counts };
 }
 
 /** Both files of deviations as one, joined as text: JSON.parse would make 0 of a 0.0, which replay.py tells apart. */

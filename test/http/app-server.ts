@@ -8,7 +8,7 @@ import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import { createLogger } from "../../src/logging/logger.ts";
 import type { Call, Reply } from "../../src/executor/executor.ts";
 import type { PageData } from "../../src/web/page.ts";
-import { freePort } from "../e2e/harness.ts";
+import { freePort } from "../support/network.ts";
 
 export interface AppServer extends AsyncDisposable {
   readonly port: number;

@@ -1,14 +1,14 @@
 // The built-in page's headers, and TABPY_STATIC_PATH: no path leads to a file outside of it.
 
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { contentSecurityPolicy } from "../../src/web/page.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 import { sendBytes, service, startApp } from "./app-server.ts";
 
 const secret = "what nobody may read";
-const folder = mkdtempSync(join(tmpdir(), "static-"));
+const folder = folderUntil(afterAll);
 const root = join(folder, "public");
 mkdirSync(join(root, "deep"), { recursive: true });
 mkdirSync(`${root}-next`);
@@ -20,7 +20,6 @@ writeFileSync(join(root, "größe.txt"), "umlaut");
 symlinkSync(join(folder, "secret.txt"), join(root, "link.txt"));
 symlinkSync(folder, join(root, "link"));
 symlinkSync(join(root, "deep"), join(root, "inner"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the built-in page is HTML under its own Content-Security-Policy", async () => {
   await using server = await startApp();

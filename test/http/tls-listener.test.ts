@@ -9,8 +9,9 @@ import { HttpServer, type ServerOptions } from "../../src/http/server.ts";
 import { loadTls } from "../../src/http/tls.ts";
 import type { TlsOptions } from "../../src/http/tls-listener.ts";
 import { createLogger } from "../../src/logging/logger.ts";
-import { type CertificateOptions, createAuthority } from "../certificates.ts";
-import { freePort, sendRaw, until } from "../e2e/harness.ts";
+import { type CertificateOptions, createAuthority } from "../support/certificates.ts";
+import { freePort, sendRaw } from "../support/network.ts";
+import { until } from "../support/until.ts";
 
 const authority = createAuthority();
 afterAll(() => authority[Symbol.dispose]());

@@ -5,8 +5,8 @@ import type { TlsConfig } from "../../src/config/config.ts";
 import { TabPyError } from "../../src/errors.ts";
 import { expiryWatch, loadTls } from "../../src/http/tls.ts";
 import { createLogger } from "../../src/logging/logger.ts";
-import { createAuthority, openssl } from "../certificates.ts";
-import { until } from "../e2e/harness.ts";
+import { createAuthority, openssl } from "../support/certificates.ts";
+import { until } from "../support/until.ts";
 
 const authority = createAuthority();
 afterAll(() => authority[Symbol.dispose]());

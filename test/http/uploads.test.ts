@@ -1,11 +1,11 @@
 // Uploads of archives over HTTP, into a real folder.
 
 import { expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Staging } from "../../src/registry/staging.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type AppServer, noEndpoints, startApp } from "./app-server.ts";
 
 const upload = "/configurations/endpoint_upload_destination/endpoints";
@@ -19,18 +19,18 @@ interface UploadServer extends AsyncDisposable {
 
 /** Uploads of up to 100,000 bytes where other bodies have 100. */
 async function startUploads(): Promise<UploadServer> {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-upload-"));
+  const folder = temporaryFolder();
   const server = await startApp({
-    endpoints: { ...noEndpoints, staging: new Staging(folder, 100_000) },
+    endpoints: { ...noEndpoints, staging: new Staging(folder.path, 100_000) },
     limits: { maxBytes: 100, maxBufferedBytes: 100 },
   });
   return {
     server,
-    folder,
-    staged: () => readdirSync(folder, { recursive: true }).map(String).sort(),
+    folder: folder.path,
+    staged: () => readdirSync(folder.path, { recursive: true }).map(String).sort(),
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true });
+      folder[Symbol.dispose]();
     },
   };
 }

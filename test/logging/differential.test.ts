@@ -6,34 +6,32 @@ import { spawnSync } from "node:child_process";
 import {
   closeSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseIni } from "../../src/ini.ts";
 import type { Level } from "../../src/logging/levels.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
+import { checkCases } from "../support/counts.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
 import { type Case, cases, refused } from "./logging-cases.ts";
 
 type Outcome =
   | { readonly error: string }
   | { readonly stdout: string; readonly stderr: string; readonly files: Readonly<Record<string, string>> };
 
-const root = mkdtempSync(join(tmpdir(), "differential-"));
+const root = folderUntil(afterAll);
 const home = process.cwd();
 const zone = process.env.TZ;
 afterAll(() => {
   process.chdir(home);
   setZone(zone);
-  rmSync(root, { recursive: true, force: true });
 });
 const none = { records: [], files: [], zone: "UTC" };
 const all: readonly Case[] = [...cases, ...refused.map(([name, config]) => ({ name, config, ...none }))];
@@ -42,16 +40,21 @@ const answers = askPython(all);
 describe("Logging writes what Python's logging writes", () => {
   test("there are more than 150 configurations", () => expect(cases.length).toBeGreaterThan(150));
 
-  for (const [index, one] of cases.entries()) {
-    test(one.name, async () => {
-      expect(await run(one, join(root, String(index)))).toEqual(answers[index] as Outcome);
-    });
-  }
+  test("with every configuration", () =>
+    checkCases(
+      cases,
+      (one) => one.name,
+      async (one, index) => {
+        expect(await run(one, join(root, String(index)))).toEqual(answers[index] as Outcome);
+      },
+    ));
 });
 
-describe("readLogging() refuses what Python refuses, and names the section", () => {
-  for (const [index, [name, config]] of refused.entries()) {
-    test(name, () => {
+test("readLogging() refuses what Python refuses, and names the section", () =>
+  checkCases(
+    refused,
+    ([name]) => name,
+    ([, config], index) => {
       expect(answers[cases.length + index]).toEqual({ error: expect.any(String) });
       expect(() => readLogging(parseIni(config, { source: "tabpy.conf" }), "/state")).toThrow(
         expect.objectContaining({
@@ -59,9 +62,8 @@ describe("readLogging() refuses what Python refuses, and names the section", () 
           message: expect.stringMatching(/^Cannot use .*\(tabpy\.conf section \[\w+\]\): expected .*$/),
         }),
       );
-    });
-  }
-});
+    },
+  ));
 
 function setZone(name: string | undefined): void {
   if (name === undefined) delete process.env.TZ;

@@ -1,16 +1,15 @@
 // LineQueue with descriptors of real files, pipes and terminals.
 
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { gunzip, gzipSync } from "node:zlib";
 import { createDescriptorTarget } from "../../src/logging/descriptor-target.ts";
 import { LineQueue } from "../../src/logging/line-queue.ts";
-import { until } from "../e2e/harness.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "line-queue-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderUntil(afterAll);
 
 function createQueue(fd: number) {
   const losses: string[] = [];

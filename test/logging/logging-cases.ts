@@ -1,6 +1,9 @@
 // Logging configurations and records for differential.test.ts: written ones for each rule, and generated ones that mix
 // styles, levels, hierarchies and handlers.
 
+import { tabpySections } from "../support/logging-sections.ts";
+import { createRandom, pick as pickFrom } from "../support/random.ts";
+
 export interface CaseRecord {
   readonly name: string;
   readonly level: string;
@@ -390,40 +393,9 @@ function hierarchyCases(): Case[] {
 /** Texts that people have: TabPy's default.conf, the one of a known blog, and the contract's shape. */
 function knownCases(): Case[] {
   const head = "[TabPy]\n# TABPY_QUERY_OBJECT_PATH = /tmp/query_objects\nTABPY_PORT = 6311\n\n";
-  const sections = (level: string) => `[loggers]
-keys=root
-
-[handlers]
-keys=rootHandler,rotatingFileHandler
-
-[formatters]
-keys=rootFormatter
-
-[logger_root]
-level=${level}
-handlers=rootHandler,rotatingFileHandler
-qualname=root
-propagete=0
-
-[handler_rootHandler]
-class=StreamHandler
-level=${level}
-formatter=rootFormatter
-args=(sys.stdout,)
-
-[handler_rotatingFileHandler]
-class=handlers.RotatingFileHandler
-level=${level}
-formatter=rootFormatter
-args=('tabpy_log.log', 'a', 1000000, 5)
-
-[formatter_rootFormatter]
-format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s
-datefmt=%Y-%m-%d,%H:%M:%S
-`;
   return levels.map((level) => ({
     name: `TabPy's own sections at ${level}`,
-    config: head + sections(level),
+    config: head + tabpySections(level, "tabpy_log.log"),
     records: createRecords(50, 250),
     files: [],
     zone: "UTC",
@@ -432,12 +404,8 @@ datefmt=%Y-%m-%d,%H:%M:%S
 
 /** Mixes of everything; the same ones each time. */
 function generatedCases(count: number): Case[] {
-  let seed = 42;
-  const random = (below: number) => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return (seed >>> 8) % below;
-  };
-  const pick = <T>(list: readonly T[]) => list[random(list.length)] as T;
+  const random = createRandom(42);
+  const pick = <T>(list: readonly T[]) => pickFrom(random, list);
   const handlerKinds = [
     "class=StreamHandler\nargs=(sys.stdout,)",
     "class=StreamHandler\nargs=(sys.stderr,)",

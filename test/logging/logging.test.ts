@@ -7,7 +7,6 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,16 +15,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseIni } from "../../src/ini.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
-import { until } from "../e2e/harness.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 import { configText, withFormatter, withHandler } from "./logging-cases.ts";
 
-const root = mkdtempSync(join(tmpdir(), "logging-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const root = folderUntil(afterAll);
 let folders = 0;
 
 /** A log by a config file in which FOLDER is a folder of its own. */
@@ -177,7 +176,7 @@ describe("FileHandler", () => {
   });
 
   test("goes on where it stopped when its disk has room again, and begins a moved file with a whole line", async () => {
-    await using disk = smallDisk();
+    using disk = mountSmallDisk("64k");
     if (disk === undefined) return;
     await using one = open(file().replace("FOLDER", disk.path));
     const filler = join(disk.path, "filler");
@@ -336,16 +335,3 @@ describe("readLogging() refuses at start what Python fails at with every line", 
     expect(() => readLogging(parseIni(config, { defaults: env }), "/state")).not.toThrow();
   });
 });
-
-/** A file system of 64 KiB; undefined where this user may not mount one. */
-function smallDisk(): ({ path: string } & AsyncDisposable) | undefined {
-  const path = mkdtempSync(join(root, "disk-"));
-  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path]);
-  if (mounted.exitCode !== 0) return undefined;
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => {
-      Bun.spawnSync(["umount", path]);
-    },
-  };
-}

@@ -2,18 +2,17 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseIni } from "../../src/ini.ts";
 import { Logging } from "../../src/logging/logging.ts";
 import { readLogging } from "../../src/logging/sections.ts";
-import { until } from "../e2e/harness.ts";
+import { folderUntil } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
-const folder = mkdtempSync(join(tmpdir(), "syslog-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderUntil(afterAll);
 
 interface Receiver extends AsyncDisposable {
   readonly port: number;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { leaveCounts } from "../counts.ts";
+import { countTests } from "../support/counts.ts";
 import { testPython } from "../support/interpreters.ts";
 
 test("the predeployed functions pass their unit tests, none left out", async () => {
@@ -12,7 +12,7 @@ test("the predeployed functions pass their unit tests, none left out", async () 
     stderr: "pipe",
   });
   const [printed, report] = await Promise.all([run.stdout.text(), run.stderr.text()]);
-  leaveCounts("predeployed", printed.trim());
+  countTests(printed);
   if ((await run.exited) !== 0) throw new Error(`${printed}\n${report}`);
   expect(printed).toMatch(/^\d+ passed, 0 failed\n$/);
 }, 120_000);

@@ -1,12 +1,13 @@
-// The unit tests of the worker program (run.py), with every CPython 3.9 to 3.13 of this machine; and what
-// other Pythons say first, so that the server can refuse them by name.
+// The unit tests of the worker program (run.py) with the Python of TABPY_TEST_PYTHON, and in `scripts/test --all` with
+// every CPython 3.9 to 3.13 of this machine; and the first message of other Pythons, which the server refuses by name.
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { FrameDecoder } from "../../src/executor/channel/frames.ts";
 import type { Header } from "../../src/executor/channel/messages.ts";
 import { bootProgram } from "../../src/programs/sources.ts";
-import { leaveCounts } from "../counts.ts";
+import { testOfAll } from "../support/all.ts";
+import { countCases, countTests } from "../support/counts.ts";
 import {
   findInterpreters,
   type Interpreter,
@@ -19,38 +20,38 @@ import {
 const timeoutMs = 120_000;
 
 const cloudpickle = folderOf("cloudpickle");
+const own = testPython();
 const interpreters = findInterpreters();
-const supported = interpreters.filter(isSupported);
+const others = interpreters.filter((one) => isSupported(one) && nameOf(one) !== nameOf(own));
 const refused = interpreters.filter((one) => !isSupported(one) && !isNewerCPython(one));
 
-test("this machine has a Python that the worker program supports", () => {
-  expect(supported.map(nameOf)).not.toBeEmpty();
-});
+test(
+  `the worker program passes its unit tests on ${nameOf(own)}`,
+  async () => countTests(await runUnitTests(own)),
+  timeoutMs,
+);
 
-for (const interpreter of supported) {
-  test.concurrent(
-    `the worker program passes its unit tests on ${nameOf(interpreter)}`,
-    async () => {
-      const run = Bun.spawn([interpreter.file, join(import.meta.dir, "run.py")], {
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
-        env: { ...process.env, TABPY_TEST_CLOUDPICKLE: cloudpickle },
-      });
-      const [printed, report, exitCode] = await Promise.all([
-        run.stdout.text(),
-        run.stderr.text(),
-        run.exited,
-      ]);
-      const passed = /^(\d+) passed, 0 failed(?:, \d+ skipped)?$/.exec(
-        printed.trim().split("\n").at(-1) ?? "",
-      );
-      leaveCounts(`worker ${nameOf(interpreter)}`, printed.trim().split("\n").at(-1) ?? "");
-      if (exitCode !== 0 || passed === null) throw new Error(`${printed}\n${report}`);
-      expect(Number(passed[1])).toBeGreaterThan(0);
-    },
+for (const other of others) {
+  testOfAll(
+    `the worker program passes its unit tests on ${nameOf(other)}`,
+    async () => countCases(Number.parseInt(await runUnitTests(other), 10)),
     timeoutMs,
   );
+}
+
+/** The last line of run.py, `N passed, 0 failed`; throws its report when a test failed. */
+async function runUnitTests(python: Interpreter): Promise<string> {
+  const run = Bun.spawn([python.file, join(import.meta.dir, "run.py")], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, TABPY_TEST_CLOUDPICKLE: cloudpickle },
+  });
+  const [printed, report, exitCode] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  const summary = printed.trim().split("\n").at(-1) ?? "";
+  if (exitCode !== 0 || !/^[1-9]\d* passed, 0 failed(?:, \d+ skipped)?$/.test(summary))
+    throw new Error(`${printed}\n${report}`);
+  return summary;
 }
 
 for (const interpreter of refused) {

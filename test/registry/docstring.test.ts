@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { escapeDocstring, unescapeDocstring } from "../../src/registry/docstring.ts";
 import { testPython } from "../support/interpreters.ts";
-import { createRandom, pick } from "../random.ts";
+import { createRandom, pick } from "../support/random.ts";
 
 const texts: readonly string[] = [
   "",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createLogger } from "../../src/logging/logger.ts";
 import type { Model } from "../../src/model.ts";
 import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 export interface TestRegistry extends AsyncDisposable {
   readonly registry: Registry;

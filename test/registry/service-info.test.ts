@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TabPyError } from "../../src/errors.ts";
 import { readServiceInfo, type ServiceInfo } from "../../src/registry/service-info.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const unset: ServiceInfo = {
   name: "TabPy Server",
@@ -15,13 +16,9 @@ const unset: ServiceInfo = {
 
 /** What a folder with this state.ini says; undefined for one without the file. */
 function read(state: string | undefined): ServiceInfo {
-  const folder = mkdtempSync(join(tmpdir(), "state-"));
-  try {
-    if (state !== undefined) writeFileSync(join(folder, "state.ini"), state);
-    return readServiceInfo(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  using folder = temporaryFolder();
+  if (state !== undefined) writeFileSync(folder.file("state.ini"), state);
+  return readServiceInfo(folder.path);
 }
 
 function messageOf(run: () => unknown): string {
@@ -118,14 +115,10 @@ Revision Number = 1
   });
 
   test("names a file that can't be read", () => {
-    const folder = mkdtempSync(join(tmpdir(), "state-"));
-    try {
-      mkdirSync(join(folder, "state.ini"));
-      expect(messageOf(() => readServiceInfo(folder))).toContain(
-        `Cannot read the state file "${join(folder, "state.ini")}": EISDIR`,
-      );
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    using folder = temporaryFolder();
+    mkdirSync(folder.file("state.ini"));
+    expect(messageOf(() => readServiceInfo(folder.path))).toContain(
+      `Cannot read the state file "${folder.file("state.ini")}": EISDIR`,
+    );
   });
 });

@@ -4,8 +4,8 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Staging } from "../../src/registry/staging.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openRegistry } from "./registry-folder.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 const outside = "src_path must be a folder inside the upload destination";
 const noArchive = "src_path must hold a file pickle_archive";

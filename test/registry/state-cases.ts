@@ -1,6 +1,6 @@
 // Random registries for state.test.ts, from a seed: names, texts and JSON of every kind that a state file may hold.
 
-import { createRandom, pick, type Random } from "../random.ts";
+import { createRandom, pick, type Random } from "../support/random.ts";
 
 /** An endpoint as text, made without the code that is tested. */
 export interface StateCase {

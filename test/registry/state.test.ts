@@ -9,9 +9,9 @@ import { parseExactJson, pythonJson } from "../../src/python-json.ts";
 import { type Endpoint, endpointRecord, parseEndpoint } from "../../src/registry/endpoint.ts";
 import { endpointsOf, readState, setEndpoint, writeState } from "../../src/registry/state.ts";
 import { testPython } from "../support/interpreters.ts";
-import { createRandom, pick } from "../random.ts";
+import { createRandom, pick } from "../support/random.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { generateRawRegistries, generateRegistries, type StateCase } from "./state-cases.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 interface OracleAnswer {
   canonical: string[];

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { newVersion, openRegistry, type TestRegistry } from "./registry-folder.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 /** Two servers on one folder where `f` is deployed. */
 async function openTwo(): Promise<{ one: TestRegistry; other: TestRegistry } & AsyncDisposable> {

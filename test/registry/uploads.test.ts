@@ -13,8 +13,8 @@ import {
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Staging } from "../../src/registry/staging.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { newVersion, openRegistry } from "./registry-folder.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 test("receive() takes an upload whole, in the folder that is deployed then", async () => {
   using folder = temporaryFolder();

@@ -2,10 +2,10 @@
 // own style through, and that hostile text from the state file stays text. Skipped where no Chromium is.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startServer } from "../e2e/harness.ts";
+import { startServer } from "../support/server.ts";
+import { folderUntil, temporaryFolder } from "../support/temporary-folder.ts";
 
 const chromium = ["chromium", "chromium-browser", "google-chrome"]
   .map((name) => Bun.which(name))
@@ -27,19 +27,15 @@ const quiet = [
 
 /** A page as the browser has it after loading, and what it wrote to its console. */
 async function load(url: string): Promise<{ dom: string; log: string }> {
-  const folder = mkdtempSync(join(tmpdir(), "chromium-"));
-  try {
-    const flags = [...quiet, `--user-data-dir=${folder}`, "--enable-logging=stderr", "--v=0"];
-    const run = Bun.spawn([chromium ?? "", ...flags, "--dump-dom", url], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [dom, log] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
-    return { dom, log };
-  } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  }
+  using folder = temporaryFolder();
+  const flags = [...quiet, `--user-data-dir=${folder.path}`, "--enable-logging=stderr", "--v=0"];
+  const run = Bun.spawn([chromium ?? "", ...flags, "--dump-dom", url], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [dom, log] = await Promise.all([run.stdout.text(), run.stderr.text(), run.exited]);
+  return { dom, log };
 }
 
 function textOf(dom: string, tag: string): string[] {
@@ -54,8 +50,7 @@ function textOf(dom: string, tag: string): string[] {
 }
 
 describe.skipIf(chromium === undefined)("the page at / in a browser", () => {
-  const state = mkdtempSync(join(tmpdir(), "state-"));
-  afterAll(() => rmSync(state, { recursive: true, force: true }));
+  const state = folderUntil(afterAll);
   let page: { dom: string; log: string };
 
   beforeAll(async () => {

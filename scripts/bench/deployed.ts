@@ -6,49 +6,30 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { type Call, type Load, median, socketLoad } from "./bench-load.ts";
-import { residentMb, type Server, startServer } from "./bench-server.ts";
-import type { FigureRow } from "./bench-table.ts";
+import type { Bench } from "./bench.ts";
+import { query, queryInScript } from "./calls.ts";
+import { median, socketLoad } from "./load.ts";
+import { residentMb, type Server } from "./processes.ts";
+import type { FigureRow } from "./table.ts";
 
-export interface DeployedOptions {
-  readonly binary: string;
-  readonly python: string;
-  readonly folder: string;
-  readonly isQuick: boolean;
-  /** Runs a load of small calls. */
-  readonly run: (server: Server, call: Call, connections: number, seconds: number) => Promise<Load>;
-  readonly addFigure: (row: FigureRow) => void;
-}
+type AddFigure = (row: FigureRow) => void;
 
-const programs = join(import.meta.dir, "../src/programs");
-const query: Call = {
-  path: "/query/add",
-  body: '{"data": [1, 2]}',
-  wanted: '{"response": 3, "version": 1, "model": "add", "uuid": ',
-  isPrefix: true,
-};
-const fromScript: Call = {
-  body: JSON.stringify({
-    script: "return tabpy.query('add', _arg1, _arg2)['response']",
-    data: { _arg1: 1, _arg2: 2 },
-  }),
-  wanted: "3",
-};
-
+const programs = join(import.meta.dir, "../../src/programs");
 /** Run all of it. Throws when an answer is wrong. */
-export async function measureDeployed(options: DeployedOptions): Promise<void> {
-  const { binary, python, folder, isQuick, run, addFigure } = options;
+export async function measureDeployed(bench: Bench): Promise<void> {
+  const { python, folder, isQuick, found } = bench;
+  const addFigure = (row: FigureRow) => void found.figures.push(row);
   const seconds = isQuick ? 1 : 5;
   const state = join(folder, "state");
   rmSync(state, { recursive: true, force: true });
-  const server = await startServer(binary, python, folder);
+  const server = await bench.start();
   measureDeploy(python, server, addFigure);
   for (const [what, call] of [
     ["/query of a small function, 8 connections", query],
-    ["tabpy.query of it in /evaluate, 8 connections", fromScript],
+    ["tabpy.query of it in /evaluate, 8 connections", queryInScript],
   ] as const) {
-    await run(server, call, 8, 1); // warm up
-    const load = await run(server, call, 8, seconds);
+    await bench.run(server, call, 8, 1); // warm up
+    const load = await bench.run(server, call, 8, seconds);
     const perSecond = load.calls / load.seconds;
     addFigure({
       what,
@@ -62,12 +43,15 @@ export async function measureDeployed(options: DeployedOptions): Promise<void> {
   await measureMeanwhile(server, addFigure);
   await measureUpload(server, isQuick, addFigure);
   await server.stop();
-  await measureStart(options, state);
+  await measureStart(bench, state);
   rmSync(state, { recursive: true, force: true });
 }
 
-/** Deploys `add` and `wait` and times a small function. The client's own process is started before. */
-function measureDeploy(python: string, server: Server, addFigure: DeployedOptions["addFigure"]): void {
+/**
+ * Deploy `add` (two numbers), `wait` (some seconds) and `timed`; seconds from a call of client.deploy() to serving. The
+ * client's own process has been started before.
+ */
+export function deployFunctions(python: string, server: Server): number {
   const program = `
 import json, sys, time
 sys.path.insert(0, ${JSON.stringify(programs)})
@@ -89,7 +73,11 @@ print(json.dumps(times[4]))
 `;
   const ran = spawnSync(python, ["-c", program]);
   if (ran.status !== 0) throw new Error(`cannot deploy: ${ran.stderr}`);
-  const seconds = Number(ran.stdout.toString().trim().split("\n").at(-1));
+  return Number(ran.stdout.toString().trim().split("\n").at(-1));
+}
+
+function measureDeploy(python: string, server: Server, addFigure: AddFigure): void {
+  const seconds = deployFunctions(python, server);
   addFigure({
     what: "client.deploy to serving, small function",
     value: seconds,
@@ -100,7 +88,7 @@ print(json.dumps(times[4]))
 }
 
 /** /info while a function runs in every worker but one, and while none does. */
-async function measureMeanwhile(server: Server, addFigure: DeployedOptions["addFigure"]): Promise<void> {
+async function measureMeanwhile(server: Server, addFigure: AddFigure): Promise<void> {
   const info = async () => {
     const times: number[] = [];
     for (let at = 0; at < 200; at++) {
@@ -131,11 +119,7 @@ async function measureMeanwhile(server: Server, addFigure: DeployedOptions["addF
   });
 }
 
-async function measureUpload(
-  server: Server,
-  isQuick: boolean,
-  addFigure: DeployedOptions["addFigure"],
-): Promise<void> {
+async function measureUpload(server: Server, isQuick: boolean, addFigure: AddFigure): Promise<void> {
   const megabytes = isQuick ? 128 : 1024;
   const chunk = Buffer.alloc(1024 * 1024);
   const before = residentMb(server.pid);
@@ -178,13 +162,10 @@ async function measureUpload(
 }
 
 /** A state folder with 500 functions, all of one archive. */
-async function measureStart(
-  { binary, python, folder, addFigure }: DeployedOptions,
-  state: string,
-): Promise<void> {
+async function measureStart(bench: Bench, state: string): Promise<void> {
   const count = 500;
   rmSync(state, { recursive: true, force: true });
-  const archive = spawnSync(python, [
+  const archive = spawnSync(bench.python, [
     "-c",
     `import sys; sys.path.insert(0, ${JSON.stringify(programs)})
 import cloudpickle
@@ -208,7 +189,7 @@ sys.stdout.buffer.write(cloudpickle.dumps(made))`,
   let loadedSeconds = 0;
   for (let at = 0; at < 5; at++) {
     const began = performance.now();
-    const server = await startServer(binary, python, folder);
+    const server = await bench.start();
     times.push(server.listeningMs);
     if (at === 4) {
       const answer = await fetch(`http://127.0.0.1:${server.port}/status`, {
@@ -222,7 +203,7 @@ sys.stdout.buffer.write(cloudpickle.dumps(made))`,
     await server.stop();
   }
   const listening = median(times);
-  addFigure({
+  bench.found.figures.push({
     what: "exec to listening with 500 functions",
     value: listening,
     unit: "ms",

@@ -1,11 +1,11 @@
-// The load of scripts/bench: connections that stay open and have one request each under way. By `wrk` where it is
+// The load of the benchmark: connections that stay open and have one request each under way. By `wrk` where it is
 // installed, for small bodies; else by the sockets of this process. Every answer is compared with the one wanted.
 
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { connect as connectTls } from "node:tls";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 
 /** What to send, and the JSON that must come back, in whatever spacing. */
 export interface Call {

@@ -1,8 +1,16 @@
-// What scripts/bench found, and how it is printed: a table of loads and a table of single figures.
+// What the benchmark found, and how it is printed: a table of loads and a table of single figures.
 
 export interface Target {
   readonly text: string;
   readonly isMet: boolean;
+}
+
+export function atMost(value: number, limit: number, text: string): Target {
+  return { text, isMet: value <= limit };
+}
+
+export function below(value: number, limit: number, text: string): Target {
+  return { text, isMet: value < limit };
 }
 
 /** A load, beside the calls a second of the bare Python loop. Processor use in percent of one core. */
@@ -29,9 +37,18 @@ export interface FigureRow {
   readonly tabpy?: string;
 }
 
+/** One figure of two executables. */
+export interface ComparisonRow {
+  readonly what: string;
+  readonly unit: string;
+  readonly own: number;
+  readonly other: number;
+}
+
 export interface Found {
   readonly loads: LoadRow[];
   readonly figures: FigureRow[];
+  readonly comparisons: ComparisonRow[];
   /** What could not be measured though it should have been; the exit code is 1 if there is any. */
   readonly failures: string[];
   /** What this machine can't measure. */
@@ -55,11 +72,20 @@ export function formatFound(found: Found): string {
     row.note ?? "",
     ...ending(row),
   ]);
+  const comparisons = found.comparisons.map(({ what, unit, own, other }) => [
+    what,
+    `${digits(own)} ${unit}`,
+    `${digits(other)} ${unit}`,
+    (own / other).toFixed(3),
+  ]);
   const titles = ["calls/s", "p50 ms", "p99 ms", "server CPU %", "workers CPU %", "bare Python, calls/s"];
   const endings = ["target", "", "TabPy 2.13"];
   return [
-    formatTable([["load", ...titles, ...endings], ...loads]),
-    formatTable([["figure", "measured", "", ...endings], ...figures]),
+    loads.length === 0 ? "" : formatTable([["load", ...titles, ...endings], ...loads]),
+    figures.length === 0 ? "" : formatTable([["figure", "measured", "", ...endings], ...figures]),
+    comparisons.length === 0
+      ? ""
+      : formatTable([["figure", "this", "other", "this / other"], ...comparisons]),
     [
       ...found.skipped.map((text) => `skipped: ${text}`),
       ...found.failures.map((text) => `NOT MEASURED: ${text}`),

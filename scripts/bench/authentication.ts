@@ -1,29 +1,20 @@
 // What authentication and HTTPS cost: /evaluate beside the same without, taking turns; whether the time of a refusal
-// tells that a user exists; and how long others wait while bcrypt hashes are computed. A part of bench.ts.
+// tells that a user exists; and how long others wait while bcrypt hashes are computed.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { type Call, median, socketLoad, wrkLoad } from "./bench-load.ts";
-import { startServer } from "./bench-server.ts";
-import type { Found } from "./bench-table.ts";
-
-export interface AuthBench {
-  readonly binary: string;
-  readonly python: string;
-  readonly folder: string;
-  readonly isQuick: boolean;
-  readonly hasWrk: boolean;
-  readonly found: Found;
-}
+import type { Bench } from "./bench.ts";
+import { evaluate } from "./calls.ts";
+import { type Call, median } from "./load.ts";
 
 const password = "s3cret";
-const small = { body: JSON.stringify({ script: "return _arg1", data: { _arg1: 1 } }), wanted: "1" };
+const one = evaluate({ _arg1: 1 }, "return _arg1", "1");
 
 function basic(name: string, secret: string): string {
   return `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
 }
 
-export async function measureAuthentication(bench: AuthBench): Promise<void> {
+export async function measureAuthentication(bench: Bench): Promise<void> {
   const files = { pbkdf2: addUser(bench, "pbkdf2"), bcrypt: addUser(bench, "bcrypt") };
   await measureLoads(bench, files);
   await measureTiming(bench, "pbkdf2", files.pbkdf2, bench.isQuick ? 200 : 2000);
@@ -32,7 +23,7 @@ export async function measureAuthentication(bench: AuthBench): Promise<void> {
 }
 
 /** A password file with the user alice; its path. */
-function addUser({ binary, folder }: AuthBench, scheme: string): string {
+function addUser({ binary, folder }: Bench, scheme: string): string {
   const file = join(folder, `passwords-${scheme}`);
   const args = ["user", "add", "-u", "alice", "-p", password, "--scheme", scheme, "-f", file];
   const ran = spawnSync(binary, args);
@@ -40,8 +31,8 @@ function addUser({ binary, folder }: AuthBench, scheme: string): string {
   return file;
 }
 
-async function measureLoads(bench: AuthBench, files: { pbkdf2: string; bcrypt: string }): Promise<void> {
-  const { binary, python, folder, isQuick, hasWrk, found } = bench;
+async function measureLoads(bench: Bench, files: { pbkdf2: string; bcrypt: string }): Promise<void> {
+  const { folder, isQuick, found } = bench;
   const certificate = join(folder, "bench.crt");
   const key = join(folder, "bench.key");
   const made = spawnSync("openssl", [
@@ -68,37 +59,35 @@ async function measureLoads(bench: AuthBench, files: { pbkdf2: string; bcrypt: s
     share: number;
     tabpy?: string;
   }[] = [
-    { what: "", settings: {}, call: small, share: 0 },
+    { what: "", settings: {}, call: one, share: 0 },
     {
       what: "with PBKDF2 authentication",
       settings: { TABPY_PWD_FILE: files.pbkdf2 },
-      call: { ...small, authorization },
+      call: { ...one, authorization },
       share: 90,
       tabpy: "160/s",
     },
     {
       what: "with bcrypt authentication",
       settings: { TABPY_PWD_FILE: files.bcrypt },
-      call: { ...small, authorization },
+      call: { ...one, authorization },
       share: 90,
     },
   ];
   if (made.status === 0)
-    kinds.push({ what: "over HTTPS", settings: tls, call: { ...small, isSecure: true }, share: 60 });
+    kinds.push({ what: "over HTTPS", settings: tls, call: { ...one, isSecure: true }, share: 60 });
 
   const runs = await Promise.all(
     kinds.map(async (kind) => ({
       ...kind,
-      server: await startServer(binary, python, folder, { env: kind.settings }),
+      server: await bench.start({ env: kind.settings }),
       perSecond: [] as number[],
     })),
   );
   for (let turn = 0; turn < (isQuick ? 3 : 7); turn++) {
     for (const { server, call, perSecond } of runs) {
       const seconds = isQuick ? 1 : 2;
-      const load = hasWrk
-        ? await wrkLoad(server.port, call, 8, seconds, folder)
-        : await socketLoad(server.port, call, 8, { seconds });
+      const load = await bench.run(server, call, 8, seconds);
       if (turn > 0) perSecond.push(load.calls / load.seconds); // the first one warms up
     }
   }
@@ -120,12 +109,7 @@ async function measureLoads(bench: AuthBench, files: { pbkdf2: string; bcrypt: s
 }
 
 /** Whether an attempt of a user that isn't there takes as long as a wrong password. */
-async function measureTiming(
-  bench: AuthBench,
-  scheme: string,
-  file: string,
-  attempts: number,
-): Promise<void> {
+async function measureTiming(bench: Bench, scheme: string, file: string, attempts: number): Promise<void> {
   const server = await startGuessable(bench, file);
   const times = { alice: [] as number[], nobody: [] as number[] };
   for (let at = 0; at < attempts; at++) {
@@ -148,7 +132,7 @@ async function measureTiming(
 }
 
 /** What others wait for GET /info while wrong passwords are looked at without a pause. */
-async function measureOthers(bench: AuthBench, file: string): Promise<void> {
+async function measureOthers(bench: Bench, file: string): Promise<void> {
   const server = await startGuessable(bench, file);
   const authorization = basic("alice", password);
   const url = `http://127.0.0.1:${server.port}/info`;
@@ -179,8 +163,8 @@ async function measureOthers(bench: AuthBench, file: string): Promise<void> {
   });
 }
 
-function startGuessable({ binary, python, folder }: AuthBench, file: string) {
-  return startServer(binary, python, folder, {
+function startGuessable(bench: Bench, file: string) {
+  return bench.start({
     env: {
       TABPY_PWD_FILE: file,
       TABPY_LOGIN_FAILURES_PER_USER: "0",

@@ -1,16 +1,17 @@
-// The processes that scripts/bench measures: the server, its keepers and workers, and the floor (bench-floor.py).
+// The processes that the benchmark measures: the server, its keepers and workers, and the floor (floor.py).
 // All are stopped by `stop()`, and by stopAll() when the bench ends early.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Call } from "./bench-load.ts";
+import { freePort, isRefused } from "../../test/support/network.ts";
+import type { Call, Load } from "./load.ts";
 
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 15_000;
+const ticksPerSecond = Number(spawnSync("getconf", ["CLK_TCK"]).stdout?.toString()) || 100;
 const children = new Set<ChildProcess>();
 
 export interface Server {
@@ -71,7 +72,7 @@ export async function startServer(
   });
   await once(child, "spawn");
   children.add(child);
-  while (!(await canConnect(port))) {
+  while (await isRefused(port)) {
     if (hasEnded(child)) throw new Error("the server ended before it listened");
     if (performance.now() - began > startTimeoutMs) throw new Error("the server doesn't listen");
     await Bun.sleep(0.5);
@@ -93,7 +94,7 @@ export interface FloorModules {
 }
 
 export function startFloor(python: string): Floor {
-  const child = spawn(python, [join(import.meta.dir, "bench-floor.py")], {
+  const child = spawn(python, [join(import.meta.dir, "floor.py")], {
     stdio: ["pipe", "pipe", "inherit"],
     detached: true,
   });
@@ -131,26 +132,6 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (typeof address !== "object" || address === null) throw new Error("no free port");
-  return address.port;
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      resolve(true);
-      socket.destroy();
-    });
-    socket.on("error", () => resolve(false));
-  });
-}
-
 /** Keepers are the server's children, workers the keepers'. */
 export function familyOf(serverPid: number): { keepers: number[]; workers: number[] } {
   const keepers = childrenOf(serverPid);
@@ -176,7 +157,7 @@ function statFields(pid: number): string[] {
 }
 
 /** Processor seconds that these processes have used so far. */
-export function cpuSeconds(pids: readonly number[], ticksPerSecond: number): number {
+function cpuSeconds(pids: readonly number[]): number {
   const ticks = pids.map((pid) => {
     const fields = statFields(pid);
     return Number(fields[11]) + Number(fields[12]);
@@ -184,8 +165,22 @@ export function cpuSeconds(pids: readonly number[], ticksPerSecond: number): num
   return ticks.reduce((sum, one) => sum + one, 0) / ticksPerSecond;
 }
 
-export function readTicksPerSecond(): number {
-  return Number(spawnSync("getconf", ["CLK_TCK"]).stdout?.toString()) || 100;
+/** A load, with the processor use of the server and of its workers meanwhile. */
+export async function withCpu(server: Server, run: () => Promise<Load>) {
+  const { workers } = familyOf(server.pid);
+  const used = () => [cpuSeconds([server.pid]), cpuSeconds(workers)] as const;
+  const before = used();
+  const began = performance.now();
+  const load = await run();
+  const percent = 100_000 / (performance.now() - began);
+  const after = used();
+  return {
+    perSecond: load.calls / load.seconds,
+    p50Ms: load.p50Ms,
+    p99Ms: load.p99Ms,
+    serverCpuPercent: (after[0] - before[0]) * percent,
+    workersCpuPercent: (after[1] - before[1]) * percent,
+  };
 }
 
 /** VmRSS, in megabytes of 1024 * 1024 bytes. */

@@ -1,8 +1,7 @@
 // Certificates for tests, made by the openssl command: an authority of one's own and what it signs.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface CertificateOptions {
   /** The subjectAltName, `undefined` for that of this machine, "" for none. */
@@ -34,8 +33,9 @@ const ownNames = "DNS:localhost,IP:127.0.0.1";
 
 /** An authority with an intermediate one; all files are gone when it is disposed of. */
 export function createAuthority(): Authority {
-  const folder = mkdtempSync(join(tmpdir(), "tabpy-certificates-"));
-  const path = (name: string) => join(folder, name);
+  const temporary = temporaryFolder();
+  const folder = temporary.path;
+  const path = temporary.file;
   writeFileSync(
     path("ca.conf"),
     `[ca]
@@ -122,7 +122,7 @@ commonName = supplied
       writeFileSync(path(`${name}.crt`), readFileSync(path(`${name}.crt`), "utf8") + behind);
       return { certificateFile: path(`${name}.crt`), keyFile: path(`${name}.key`) };
     },
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]: () => temporary[Symbol.dispose](),
   };
 }
 

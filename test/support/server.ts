@@ -1,14 +1,16 @@
-// The compiled server as a user runs it: a process of its own with a folder, a port and a log, and the proof at the
-// end that it left nothing behind.
+// The compiled server as a user runs it: a process with its own folder, port and log. When it is stopped, a check that
+// no process and no temporary file is left.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { binary, cleanEnvironment, type Outcome, run } from "./binary.ts";
+import { freePort } from "./network.ts";
+import { describeProcess, killProcess, processesOf } from "./processes.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+import { until } from "./until.ts";
 
-export const binary = process.env.TABPY_TEST_BINARY ?? join(import.meta.dir, "../../dist/tabpy");
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 
 export interface Answer {
@@ -31,115 +33,6 @@ export interface StartOptions {
   readonly scheme?: "http" | "https";
 }
 
-/** Poll until `isTrue` holds; throws after `timeoutMs` what was waited for, a function's text as it is then. */
-export async function until(
-  what: string | (() => string),
-  isTrue: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) {
-      throw new Error(`waited ${timeoutMs / 1000} s for ${typeof what === "string" ? what : what()}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
-/** The environment of a test's server: nothing of TabPy's but what the test sets. */
-export function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<string, string> {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("TABPY_"));
-  return { ...Object.fromEntries(inherited), ...extra } as Record<string, string>;
-}
-
-/** What a command of the binary came to. */
-export interface Outcome {
-  readonly code: number | string;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Run the binary until it ends by itself; after `timeoutMs` it is killed, and the code is `SIGKILL`. */
-export async function run(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  { file = binary, cwd = tmpdir(), timeoutMs = 15_000 } = {},
-): Promise<Outcome> {
-  const child = spawn(file, args, {
-    env: cleanEnvironment(env),
-    cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: timeoutMs,
-    killSignal: "SIGKILL",
-  });
-  const outcome = { stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk: Buffer) => {
-    outcome.stdout += chunk;
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    outcome.stderr += chunk;
-  });
-  const code = await new Promise<number | string>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (exitCode, signal) => resolve(exitCode ?? String(signal)));
-  });
-  return { code, ...outcome };
-}
-
-/** Send bytes and nothing more but what `more` sends; what comes back until the server ends the connection. */
-export function sendRaw(port: number, bytes: string, more?: (socket: Socket) => void): Promise<string> {
-  return new Promise((resolve) => {
-    let answer = "";
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.write(bytes);
-      more?.(socket);
-    });
-    socket.on("data", (chunk) => {
-      answer += chunk;
-    });
-    socket.on("error", () => {});
-    socket.on("close", () => resolve(answer));
-  });
-}
-
-/** Whether nobody listens on a port of 127.0.0.1. */
-export function isRefused(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on("error", () => resolve(true));
-  });
-}
-
-/** Ids of the processes whose environment holds `marker`, orphans included. */
-export function processesOf(marker: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker) && !isZombie(pid);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-function isZombie(pid: string): boolean {
-  return / Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\)/s, ""));
-}
-
 export class TestServer {
   readonly port: number;
   readonly folder: string;
@@ -149,6 +42,7 @@ export class TestServer {
   readonly exited: Promise<number | string>;
   readonly #init: BunFetchRequestInit;
   readonly #scheme: string;
+  readonly #temporary = temporaryFolder();
   #log = "";
   #isChecked = false;
 
@@ -156,7 +50,7 @@ export class TestServer {
     this.port = port;
     this.#init = options.init ?? {};
     this.#scheme = options.scheme ?? "http";
-    this.folder = mkdtempSync(join(tmpdir(), "tabpy-e2e-"));
+    this.folder = this.#temporary.path;
     this.marker = `TABPY_TEST_RUN=${randomUUID()}`;
     if (options.state !== undefined) cpSync(options.state, join(this.folder, "state"), { recursive: true });
     const config = join(this.folder, "tabpy.conf");
@@ -273,7 +167,7 @@ export class TestServer {
     this.#isChecked = true;
     try {
       await until(
-        () => `the end of all processes, left:\n${processesOf(this.marker).map(commandLine).join("\n")}`,
+        () => `the end of all processes, left:\n${processesOf(this.marker).map(describeProcess).join("\n")}`,
         () => processesOf(this.marker).length === 0,
         timeoutMs,
       );
@@ -281,8 +175,8 @@ export class TestServer {
       const left = temporary.flatMap((name) => readdirSync(join(this.folder, name)));
       if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
     } finally {
-      for (const pid of processesOf(this.marker)) kill(pid);
-      rmSync(this.folder, { recursive: true, force: true });
+      for (const pid of processesOf(this.marker)) killProcess(pid);
+      this.#temporary[Symbol.dispose]();
     }
   }
 
@@ -292,22 +186,6 @@ export class TestServer {
 
   get #hasEnded(): boolean {
     return this.process.exitCode !== null || this.process.signalCode !== null;
-  }
-}
-
-function commandLine(pid: number): string {
-  try {
-    return `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").slice(0, 200)}`;
-  } catch {
-    return `${pid} (gone by now)`;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // gone by now
   }
 }
 
@@ -339,34 +217,4 @@ export async function restart(server: TestServer, options: StartOptions = {}): P
   const next = await startServer({ ...options, state: server.path("state") });
   await server.stop();
   return next;
-}
-
-/** Other clients' calls: four at a time until `stop`, which says how many failed. */
-export function startTraffic(server: TestServer): {
-  stop: () => Promise<{ calls: number; failures: string[] }>;
-} {
-  let isRunning = true;
-  let calls = 0;
-  const failures: string[] = [];
-  const client = async (number: number) => {
-    while (isRunning) {
-      const wanted = number * 1_000_000 + calls++;
-      try {
-        const answer = await server.evaluate("return _arg1", { _arg1: wanted });
-        if (answer.status !== 200 || answer.json !== wanted)
-          failures.push(`${answer.status} ${answer.text.slice(0, 200)}`);
-      } catch (error) {
-        failures.push(String(error));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  };
-  const clients = [1, 2, 3, 4].map(client);
-  return {
-    stop: async () => {
-      isRunning = false;
-      await Promise.all(clients);
-      return { calls, failures };
-    },
-  };
 }

@@ -1,4 +1,4 @@
-"""The floor of scripts/bench: the same scripts in a bare Python loop, without HTTP and without a server.
+"""The floor of the benchmark: the same scripts in a bare Python loop, without HTTP and without a server.
 
 Each line of standard input is a job, JSON: {"body": text, "wanted": JSON text, "loads": module, "dumps": module,
 "calls": n}, where a module is "json" or "orjson". Each is answered with a line {"seconds": n a call}; a wrong answer

@@ -1,48 +1,32 @@
 // What the log costs small calls, and what they cost while it is held up: a file system that is full and a reader of
-// standard output that has stopped, for a minute at full rate. A part of scripts/bench.
+// standard output that has stopped, for a minute at full rate.
 
 import { spawnSync } from "node:child_process";
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Load, median } from "./bench-load.ts";
-import { type Server, type ServerOptions, startServer } from "./bench-server.ts";
-import type { FigureRow } from "./bench-table.ts";
-
-export interface LogBench {
-  readonly binary: string;
-  readonly python: string;
-  readonly folder: string;
-  readonly isQuick: boolean;
-  /** A load of small calls. */
-  readonly run: (server: Server, connections: number, seconds: number) => Promise<Load>;
-}
+import { mountSmallDisk } from "../../test/support/small-disk.ts";
+import type { Bench } from "./bench.ts";
+import { small } from "./calls.ts";
+import { type Load, median } from "./load.ts";
+import type { Server } from "./processes.ts";
+import type { FigureRow } from "./table.ts";
 
 const connections = 8;
 
 /** Servers take turns, so that a noisy moment meets them all; the medians of the rounds count. */
-export async function measureLogCost(bench: LogBench): Promise<FigureRow[]> {
-  const { isQuick, run } = bench;
+export async function measureLogCost(bench: Bench): Promise<void> {
+  const { isQuick } = bench;
   const consoleLog = openSync(join(bench.folder, "console.log"), "w");
-  const start = (options: ServerOptions) => startServer(bench.binary, bench.python, bench.folder, options);
   const servers = [
-    await start({}),
-    await start({ config: "[TabPy]\n", stdout: consoleLog }),
-    await start({ config: "[TabPy]\nTABPY_LOG_DETAILS = true\n", stdout: consoleLog }),
+    await bench.start({}),
+    await bench.start({ config: "[TabPy]\n", stdout: consoleLog }),
+    await bench.start({ config: "[TabPy]\nTABPY_LOG_DETAILS = true\n", stdout: consoleLog }),
   ];
   const rates: number[][] = servers.map(() => []);
-  for (const server of servers) await run(server, connections, 1); // warm up
+  for (const server of servers) await bench.run(server, small, connections, 1); // warm up
   for (let round = 0; round < (isQuick ? 3 : 9); round++) {
     for (const [index, server] of servers.entries()) {
-      const load = await run(server, connections, isQuick ? 1 : 4);
+      const load = await bench.run(server, small, connections, isQuick ? 1 : 4);
       rates[index]?.push(load.calls / load.seconds);
     }
   }
@@ -54,20 +38,21 @@ export async function measureLogCost(bench: LogBench): Promise<FigureRow[]> {
     const note = `${rate.toFixed(0)}/s for ${quiet.toFixed(0)}/s`;
     return { what, value, unit: "%", note, target: { text: `<= ${limit} %`, isMet: value <= limit } };
   };
-  return [
+  bench.found.figures.push(
     row("default logging, loss of rate", usual, 10),
     row("TABPY_LOG_DETAILS, loss of rate", detailed, 20),
-  ];
+  );
 }
 
 /** The same calls beside a log that is written, and beside one that can't be. */
-export async function measureLogPressure(bench: LogBench): Promise<FigureRow[]> {
+export async function measureLogPressure(bench: Bench): Promise<void> {
   const seconds = bench.isQuick ? 5 : 60;
-  const usual = await withReader(bench, "usual", async (server) => bench.run(server, connections, seconds));
+  const usual = await withReader(bench, "usual", async (server) =>
+    bench.run(server, small, connections, seconds),
+  );
   const held = await heldUp(bench, seconds);
-  if (held === undefined) return [];
   const ratio = held.load.p99Ms / usual.p99Ms;
-  return [
+  bench.found.figures.push(
     {
       what: `p99 with the log held up for ${seconds} s`,
       value: ratio,
@@ -81,7 +66,7 @@ export async function measureLogPressure(bench: LogBench): Promise<FigureRow[]> 
       unit: "lines",
       target: { text: "> 0 in both", isMet: held.lostLines > 0 },
     },
-  ];
+  );
 }
 
 function configOf(file: string): string {
@@ -109,11 +94,11 @@ format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(messa
 }
 
 /** A server whose standard output is a pipe that is read. */
-async function withReader<T>(bench: LogBench, name: string, use: (server: Server) => Promise<T>): Promise<T> {
+async function withReader<T>(bench: Bench, name: string, use: (server: Server) => Promise<T>): Promise<T> {
   const pipe = openPipe(join(bench.folder, name));
   const reading = setInterval(() => drain(pipe.reader), 5);
   try {
-    const server = await startServer(bench.binary, bench.python, bench.folder, {
+    const server = await bench.start({
       config: configOf(join(bench.folder, `${name}.log`)),
       stdout: pipe.writer,
     });
@@ -129,24 +114,22 @@ async function withReader<T>(bench: LogBench, name: string, use: (server: Server
 }
 
 async function heldUp(
-  bench: LogBench,
+  bench: Bench,
   seconds: number,
-): Promise<{ readonly load: Load; readonly lostLines: number } | undefined> {
-  const disk = join(bench.folder, "disk");
-  mkdirSync(disk);
-  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", disk]);
-  if (mounted.status !== 0) throw new Error("a small file system can't be mounted here");
+): Promise<{ readonly load: Load; readonly lostLines: number }> {
+  using disk = mountSmallDisk("32m");
+  if (disk === undefined) throw new Error("a small file system can't be mounted here");
   const pipe = openPipe(join(bench.folder, "stopped"));
   try {
-    const file = join(disk, "full.log");
-    const server = await startServer(bench.binary, bench.python, bench.folder, {
+    const file = disk.file("full.log");
+    const server = await bench.start({
       config: configOf(file),
       stdout: pipe.writer,
     });
-    fill(join(disk, "filler"));
-    await bench.run(server, connections, 2); // until pipe and buffers are full
-    const load = await bench.run(server, connections, seconds);
-    rmSync(join(disk, "filler"));
+    disk.fill();
+    await bench.run(server, small, connections, 2); // until pipe and buffers are full
+    const load = await bench.run(server, small, connections, seconds);
+    disk.empty();
     let printed = "";
     const lost = (text: string) => Number(/(\d+) lines were lost here/.exec(text)?.[1] ?? 0);
     const deadline = performance.now() + 20_000;
@@ -161,16 +144,6 @@ async function heldUp(
   } finally {
     closeSync(pipe.reader);
     closeSync(pipe.writer);
-    spawnSync("umount", [disk]);
-  }
-}
-
-function fill(path: string): void {
-  const fd = openSync(path, "w");
-  try {
-    for (;;) writeSync(fd, Buffer.alloc(65_536));
-  } catch {
-    closeSync(fd); // full
   }
 }
 

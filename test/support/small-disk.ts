@@ -1,0 +1,44 @@
+// A small file system of its own, to fill up.
+
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+export interface SmallDisk extends Disposable {
+  /** Where it is mounted. */
+  readonly path: string;
+  /** Path of a file on it. */
+  file(name: string): string;
+  /** Write until nothing more fits. */
+  fill(): void;
+  /** Remove what `fill()` wrote. */
+  empty(): void;
+}
+
+/** Mount a file system of `size` ("64k", "32m"); undefined where this user may not. */
+export function mountSmallDisk(size: string): SmallDisk | undefined {
+  const folder = temporaryFolder();
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder.path]);
+  if (mounted.status !== 0) {
+    folder[Symbol.dispose]();
+    return undefined;
+  }
+  const filler = folder.file("filler");
+  return {
+    path: folder.path,
+    file: folder.file,
+    fill: () => {
+      const fd = openSync(filler, "w");
+      try {
+        for (;;) writeSync(fd, Buffer.alloc(65_536));
+      } catch {
+        closeSync(fd); // full
+      }
+    },
+    empty: () => rmSync(filler, { force: true }),
+    [Symbol.dispose]: () => {
+      spawnSync("umount", [folder.path]);
+      folder[Symbol.dispose]();
+    },
+  };
+}
