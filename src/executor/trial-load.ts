@@ -26,19 +26,18 @@ export class Loader {
     this.#options = options;
   }
 
+  /** Load an archive in a fresh process. Resolves with what went wrong, or undefined. */
+  tryAlone(model: Model): Promise<string | undefined> {
+    return this.#loadAlone(model).catch(errorText);
+  }
+
   /**
-   * Load an archive: what is wrong with it, or undefined.
-   *
-   * @param process `own`: a fresh one. `shared`: the one of the load before, for archives that have served before;
-   * such loads must come one after the other, and `end` is called after the last.
+   * The same in the process of the load before, for archives that have served before. Such loads must come one after
+   * the other, and `end` is called after the last.
    */
-  readonly load = async (model: Model, process: "own" | "shared"): Promise<string | undefined> => {
-    try {
-      return process === "own" ? await this.#loadAlone(model) : await this.#loadShared(model);
-    } catch (error) {
-      return errorText(error);
-    }
-  };
+  tryShared(model: Model): Promise<string | undefined> {
+    return this.#loadShared(model).catch(errorText);
+  }
 
   /** End the shared process. */
   end(): void {

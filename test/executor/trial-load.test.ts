@@ -76,18 +76,18 @@ const outcomes: readonly [what: string, statements: string, fault: string | unde
   ],
   ["one that prints where frames go", "import os; os.write(1, b'x' * 100)", undefined],
 ];
-for (const process of ["own", "shared"] as const) {
+for (const method of ["tryAlone", "tryShared"] as const) {
   for (const [what, statements, fault] of outcomes) {
-    test(`load() in its ${process} process says of ${what}: ${fault ?? "nothing"}`, async () => {
+    test(`${method}() returns the fault of ${what}: ${fault ?? "none"}`, async () => {
       await using one = await startLoader();
-      expect(await one.loader.load(model(statements), process)).toBe(fault);
-      expect(await one.loader.load(model("pass"), process)).toBeUndefined();
+      expect(await one.loader[method](model(statements))).toBe(fault);
+      expect(await one.loader[method](model("pass"))).toBeUndefined();
     });
   }
 
-  test(`load() in its ${process} process ends one that takes too long`, async () => {
+  test(`${method}() ends one that takes too long`, async () => {
     await using one = await startLoader(300);
-    expect(await one.loader.load(model("while True: pass"), process)).toBe(
+    expect(await one.loader[method](model("while True: pass"))).toBe(
       "f was not loaded within 0.3 s (TABPY_LOAD_TIMEOUT)",
     );
     await one.workers[0]?.ended;
@@ -95,30 +95,30 @@ for (const process of ["own", "shared"] as const) {
   });
 }
 
-test("load() says that there is no archive", async () => {
+test("tryAlone() says that there is no archive", async () => {
   await using one = await startLoader();
   const gone = { ...model("pass"), archive: join(folder, "nothing") };
-  expect(await one.loader.load(gone, "own")).toContain("No such file or directory");
+  expect(await one.loader.tryAlone(gone)).toContain("No such file or directory");
 });
 
-test("load() gives each new deployment a fresh process and ends it", async () => {
+test("tryAlone() gives each new deployment a fresh process and ends it", async () => {
   await using one = await startLoader();
   const change = model("import sys; assert not hasattr(sys, 'mine'); sys.mine = 1");
-  expect(await one.loader.load(change, "own")).toBeUndefined();
-  expect(await one.loader.load(change, "own")).toBeUndefined();
+  expect(await one.loader.tryAlone(change)).toBeUndefined();
+  expect(await one.loader.tryAlone(change)).toBeUndefined();
   expect(one.workers).toHaveLength(2);
   await Promise.all(one.workers.map((worker) => worker.ended));
 });
 
-test("load() keeps the shared process for the next, until end()", async () => {
+test("tryShared() keeps the shared process for the next, until end()", async () => {
   await using one = await startLoader();
   for (const statements of ["pass", "raise ValueError", "pass"]) {
-    await one.loader.load(model(statements), "shared");
+    await one.loader.tryShared(model(statements));
   }
   expect(one.workers).toHaveLength(1);
   one.loader.end();
   await one.workers[0]?.ended;
-  expect(await one.loader.load(model("pass"), "shared")).toBeUndefined();
+  expect(await one.loader.tryShared(model("pass"))).toBeUndefined();
   expect(one.workers).toHaveLength(2);
 });
 
@@ -131,16 +131,16 @@ const traces: readonly [what: string, statements: string][] = [
   ],
 ];
 for (const [what, statements] of traces) {
-  test(`load() blames no archive for one that ${what}`, async () => {
+  test(`tryShared() blames no archive for one that ${what}`, async () => {
     await using one = await startLoader();
-    expect(await one.loader.load(model(statements), "shared")).toBeUndefined();
+    expect(await one.loader.tryShared(model(statements))).toBeUndefined();
     const slow = "import time; time.sleep(0.3)";
-    expect(await one.loader.load(model(slow), "shared")).toBeUndefined();
-    expect(await one.loader.load(model("raise ValueError('its own')"), "shared")).toBe("its own");
+    expect(await one.loader.tryShared(model(slow))).toBeUndefined();
+    expect(await one.loader.tryShared(model("raise ValueError('its own')"))).toBe("its own");
   });
 }
 
-test("load() runs four new deployments at one time, and the others after them", async () => {
+test("tryAlone() runs four new deployments at one time, and the others after them", async () => {
   await using one = await startLoader();
   const path = join(folder, "running");
   mkdirSync(path);
@@ -148,6 +148,6 @@ test("load() runs four new deployments at one time, and the others after them", 
     `import os, time\nos.mkdir('${path}/%d' % os.getpid())\nmost = len(os.listdir('${path}'))\n` +
       `time.sleep(0.2)\nos.rmdir('${path}/%d' % os.getpid())\nassert most <= 4, most`,
   );
-  const faults = await Promise.all(Array.from({ length: 9 }, () => one.loader.load(counted, "own")));
+  const faults = await Promise.all(Array.from({ length: 9 }, () => one.loader.tryAlone(counted)));
   expect(faults).toEqual(Array(9).fill(undefined));
 });

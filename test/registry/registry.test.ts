@@ -32,9 +32,16 @@ test("add() deploys version 1 with what the body says", async () => {
   expect(Number.isInteger(creation_time)).toBe(true);
   expect(one.registry.list()).toEqual(answer);
   expect(one.serves(body.name)).toBe("code");
-  expect(one.audited).toEqual(["Endpoint two words-and_more added, version 1, type model"]);
+  expect(one.audited()).toEqual(["Endpoint two words-and_more added, version 1, type model"]);
   await using again = openRegistry({ folder: one.folder });
   expect(again.registry.list()).toEqual(answer);
+});
+
+test("get() shows one endpoint as list() does, and knows no other names", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  expect(pythonJson(one.registry.get("f"))).toBe(pythonJson(one.registry.list().f));
+  for (const name of ["g", "__proto__", "toString"]) expect(one.registry.get(name)).toBeUndefined();
 });
 
 test("add() has a default for everything but name, type and src_path", async () => {
@@ -158,7 +165,7 @@ test("remove() takes away the archives and what was staged, and nothing else", a
   await using one = openRegistry();
   for (const name of ["a", "b"]) await one.add(name, `code of ${name}`);
   await one.registry.remove("a");
-  expect(one.audited.at(-1)).toBe("Endpoint a removed");
+  expect(one.audited().at(-1)).toBe("Endpoint a removed");
   expect(readdirSync(join(one.folder, "query_objects"))).toEqual(["b"]);
   expect(readdirSync(join(one.folder, "staging", "endpoints"))).toEqual(["b"]);
   expect([one.serves("a"), one.serves("b")]).toEqual(["unknown", "code of b"]);
@@ -177,7 +184,7 @@ test("remove() touches no folder for a name in the state file that leads elsewhe
   const path = join(one.folder, "state.ini");
   const name = "../victim";
   writeFileSync(path, readFileSync(path, "utf8").replace(/^f = /gm, `${name} = `));
-  const victims = [one.folder, one.registry.staging.path].map((folder) => join(folder, "victim", "1"));
+  const victims = [one.folder, one.registry.uploadPath].map((folder) => join(folder, "victim", "1"));
   for (const victim of victims) {
     mkdirSync(victim, { recursive: true });
     writeFileSync(join(victim, "pickle_archive"), "");

@@ -129,8 +129,7 @@ test("checkSize() refuses what is larger than the limit", () => {
 
 test("an upload is moved when it is deployed, and once", async () => {
   await using one = openRegistry();
-  const { staging } = one.registry;
-  const path = await staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("code")]), 0);
   const { ino } = statSync(join(path, "pickle_archive"));
   await one.registry.add({ name: "f", type: "model", src_path: path });
   await one.registry.settled(5000);
@@ -149,7 +148,7 @@ test("an upload is moved when it is deployed, and once", async () => {
 
 test("an upload that is refused when it is deployed can be deployed again", async () => {
   await using one = openRegistry();
-  const path = await one.registry.staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("code")]), 0);
   await expect(one.registry.add({ name: "f", type: "x", src_path: path })).rejects.toThrow();
   await one.registry.add({ name: "f", type: "model", src_path: path });
   await one.registry.settled(5000);
@@ -158,11 +157,10 @@ test("an upload that is refused when it is deployed can be deployed again", asyn
 
 test("an upload that comes while another one is deployed from the same folder is whole", async () => {
   await using one = openRegistry();
-  const { staging } = one.registry;
-  const path = await staging.receive("f", "1", Readable.from([Buffer.from("first")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("first")]), 0);
   const bytes = new Readable({ read() {} });
   bytes.push("sec");
-  const upload = staging.receive("f", "1", bytes);
+  const upload = one.registry.receiveUpload("f", "1", bytes, 0);
   while (readdirSync(path).length < 2) await new Promise((resolve) => setImmediate(resolve));
   await one.registry.add({ name: "f", type: "model", src_path: path });
   bytes.push("ond");
@@ -179,7 +177,7 @@ test("an upload that comes while another one is deployed from the same folder is
 test("a start removes what killed servers left half done, and nothing that is being done", async () => {
   await using one = openRegistry();
   await one.add("f", "code");
-  const path = await one.registry.staging.receive("f", "9", Readable.from([Buffer.from("upload")]));
+  const path = await one.registry.receiveUpload("f", "9", Readable.from([Buffer.from("upload")]), 0);
   const folders = [one.folder, join(one.folder, "query_objects", "f"), path];
   const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
   for (const folder of folders) {

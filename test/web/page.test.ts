@@ -21,6 +21,7 @@ const add: PageEndpoint = {
   description: "Adds two columns",
   docstring: "Adds row by row.\n\n    x : list of float",
   schema: { input: ["number"] },
+  target: null,
 };
 const empty: PageData = { info, settings: [], endpoints: [], prefix: "" };
 
