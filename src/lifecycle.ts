@@ -76,6 +76,16 @@ function hasTerminal(): boolean {
   }
 }
 
+/** A function that runs tasks one after the other, in the order of its calls, also after one that has rejected. */
+export function createChain(): <T>(task: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(task: () => Promise<T>) => {
+    const run = last.then(task, task);
+    last = run;
+    return run;
+  };
+}
+
 /** `promise`, or a rejection with `message` after `timeoutMs`. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -7,10 +7,9 @@ import { Bcrypt } from "./auth/bcrypt.ts";
 import { createHashing } from "./auth/hashes.ts";
 import { loadUsers } from "./auth/users.ts";
 import type { Config, TlsConfig } from "./config/config.ts";
-import { originText } from "./config/load.ts";
-import { defaultText } from "./config/settings.ts";
 import { TabPyError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
+import { infoBody, pageData } from "./http/info.ts";
 import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
@@ -19,14 +18,11 @@ import { createLocalExecutor } from "./executor/local-executor.ts";
 import { findCommands } from "./executor/process/interpreter.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
 import { Registry } from "./registry/registry.ts";
-import { readServiceInfo, type ServiceInfo } from "./registry/service-info.ts";
+import { readServiceInfo } from "./registry/service-info.ts";
 import { type Reloadable, Reloader } from "./reload.ts";
-import type { PageData, PageEndpoint } from "./web/page.ts";
 
 /** This program's own version. */
 export const version: string = packageJson.version;
-/** The TabPy whose protocol this is: what clients look at. */
-export const protocolVersion = "2.13.0";
 
 export interface TabPy {
   /** Where it listens. */
@@ -60,9 +56,9 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
 
   const registry: Registry = new Registry({
     ...config,
-    load: (model, process) => (process === "own" ? executor.tryAlone(model) : executor.tryShared(model)),
+    tryAlone: (model) => executor.tryAlone(model),
+    tryShared: (model) => executor.tryShared(model),
     log: log.for("registry.ts"),
-    audit: (message) => auditLog.info(message),
   });
   const executor = createLocalExecutor(
     {
@@ -107,7 +103,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     },
     info: infoBody(config, service),
     endpoints: registry,
-    page: () => pageData(config, service, registry.list()),
+    page: () => pageData(config, service, version, registry.list()),
     log: log.for("app.ts"),
   });
   const server = new HttpServer({ ...config, fetch: app.fetch, tls });
@@ -148,67 +144,6 @@ function certificateOf(settings: TlsConfig, server: HttpServer, log: Logger): Re
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { TABPY_KEY_PASSPHRASE: _, ...others } = env;
   return others;
-}
-
-/** The body of GET /info, as the contract has it. */
-function infoBody(config: Config, service: ServiceInfo): unknown {
-  const authentication = { required: true, methods: { "basic-auth": {} } };
-  return {
-    description: service.description,
-    creation_time: service.creationTime,
-    state_path: config.statePath,
-    server_version: protocolVersion,
-    name: service.name,
-    versions: {
-      v1: {
-        features: {
-          ...(config.passwordFile === undefined ? {} : { authentication }),
-          evaluate_enabled: config.isEvaluateEnabled,
-          gzip_enabled: config.isGzipEnabled,
-          arrow_enabled: false,
-        },
-      },
-    },
-  };
-}
-
-function pageData(config: Config, service: ServiceInfo, endpoints: ReturnType<Registry["list"]>): PageData {
-  return {
-    info: {
-      name: service.name,
-      description: service.description,
-      creationTime: service.creationTime,
-      statePath: config.statePath,
-      serverVersion: protocolVersion,
-      version,
-      features: {
-        evaluate: config.isEvaluateEnabled,
-        gzip: config.isGzipEnabled,
-        arrow: false,
-        authentication: config.passwordFile !== undefined,
-      },
-    },
-    settings: config.effective.map(({ setting, value, origin }) => ({
-      name: setting.name,
-      value: value === undefined ? defaultText(setting) : String(value),
-      origin: originText(origin),
-    })),
-    endpoints: Object.entries(endpoints).map(([name, endpoint]) => pageEndpoint(name, endpoint)),
-    prefix: service.prefix,
-  };
-}
-
-function pageEndpoint(name: string, endpoint: Readonly<Record<string, unknown>>): PageEndpoint {
-  const { target } = endpoint;
-  return {
-    name,
-    type: String(endpoint.type),
-    version: Number(endpoint.version),
-    description: String(endpoint.description),
-    docstring: String(endpoint.docstring),
-    schema: endpoint.schema,
-    ...(typeof target === "string" ? { target } : {}),
-  };
 }
 
 function isFolder(path: string): boolean {

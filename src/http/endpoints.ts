@@ -1,5 +1,5 @@
-// The management API: /endpoints, /status and the upload destination. What may be deployed and how it is kept is the
-// registry's affair; this file reads requests and writes answers.
+// The management API: /endpoints, /status and the upload destination. Reads requests and writes answers; the rules are
+// in src/registry.
 
 import type { Context } from "hono";
 import { errorText, TabPyError } from "../errors.ts";
@@ -10,15 +10,15 @@ import type { AppEnv, AppOptions } from "./types.ts";
 
 type Handler = (c: Context<AppEnv>) => Promise<Response>;
 
-/** How long the answer to a deployment waits for its load, so that most clients find it done. */
+/** How long the answer to a deployment waits for its load, so that most clients find it loaded. */
 const deployWaitMs = 5000;
 /** The same for GET /status, which clients poll. */
 const statusWaitMs = 1000;
-/** The longest wait that a client may ask for. */
+/** The longest wait that a client may request. */
 const maxWaitSeconds = 60;
 const waitPreference = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i;
 
-/** GET /endpoints; `?type=alias` shows those of a type. */
+/** GET /endpoints; `?type=alias` filters by type. */
 export function listEndpoints({ endpoints }: AppOptions): Handler {
   return async (c) => {
     await endpoints.refresh();
@@ -33,7 +33,7 @@ export function getEndpoint({ endpoints }: AppOptions): Handler {
   return async (c) => {
     await endpoints.refresh();
     const name = c.req.param("name") ?? "";
-    const found = new Map(Object.entries(endpoints.list())).get(name);
+    const found = endpoints.get(name);
     if (found !== undefined) return jsonAnswer(found);
     throw new TabPyError("not-found", "Unknown endpoint", { info: `Endpoint ${name} is not found` });
   };
@@ -66,38 +66,38 @@ export function removeEndpoint({ endpoints }: AppOptions): Handler {
   };
 }
 
-/** GET /status; waits for loads that are under way, as long as `Prefer: wait=seconds` asks for (RFC 7240). */
+/** GET /status; waits for running loads, as long as `Prefer: wait=seconds` requests (RFC 7240). */
 export function status({ endpoints }: AppOptions): Handler {
   return async (c) => {
     await endpoints.refresh();
-    const asked = waitPreference.exec(c.req.header("Prefer") ?? "")?.[1];
-    const waitMs = asked === undefined ? statusWaitMs : Math.min(Number(asked), maxWaitSeconds) * 1000;
-    await endpoints.settled(waitMs);
-    return jsonAnswer(endpoints.status(), 200, asked === undefined ? {} : { "Preference-Applied": "wait" });
+    const wait = waitPreference.exec(c.req.header("Prefer") ?? "")?.[1];
+    await endpoints.settled(
+      wait === undefined ? statusWaitMs : Math.min(Number(wait), maxWaitSeconds) * 1000,
+    );
+    return jsonAnswer(endpoints.status(), 200, wait === undefined ? {} : { "Preference-Applied": "wait" });
   };
 }
 
 /** GET /configurations/endpoint_upload_destination */
 export function uploadDestination({ endpoints }: AppOptions): Handler {
-  return async () => jsonAnswer({ path: endpoints.staging.path }, 200, { "TabPy-Upload": "1" });
+  return async () => jsonAnswer({ path: endpoints.uploadPath }, 200, { "TabPy-Upload": "1" });
 }
 
 /** PUT /configurations/endpoint_upload_destination/endpoints/{name}/{version}/pickle_archive */
 export function uploadArchive({ endpoints }: AppOptions): Handler {
   return async (c) => {
-    const { staging } = endpoints;
     const { incoming } = c.env;
     const encoding = incoming.headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
     if (encoding !== "identity") {
-      // It would be stored packed, and fail to load.
+      // It would be stored compressed, and fail to load.
       throw new TabPyError(
         "bad-request",
         `Cannot take an archive with Content-Encoding "${encoding}": expected none`,
       );
     }
-    staging.checkSize(Number(incoming.headers["content-length"] ?? 0));
-    const path = await staging.receive(c.req.param("name") ?? "", c.req.param("version") ?? "", incoming);
-    return jsonAnswer({ path }, 201);
+    const size = Number(incoming.headers["content-length"] ?? 0);
+    const [name, version] = [c.req.param("name") ?? "", c.req.param("version") ?? ""];
+    return jsonAnswer({ path: await endpoints.receiveUpload(name, version, incoming, size) }, 201);
   };
 }
 
@@ -115,7 +115,7 @@ async function readJson(c: Context<AppEnv>, readBody: ReadBody): Promise<unknown
   }
 }
 
-/** Throws in Python's words for what is no UTF-8. */
+/** Throws with Python's message for bytes that are not UTF-8. */
 function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -1,11 +1,10 @@
 // What the HTTP layer needs from the rest of the program, and what it keeps for each request.
 
-import type { Readable } from "node:stream";
 import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Execute } from "../executor/executor.ts";
-import type { Resolution } from "../model.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { BodyLimits } from "./body.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
@@ -27,29 +26,21 @@ export interface AppEnv {
   };
 }
 
-type Shown = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-
-/** The deployed functions: src/registry as this layer needs it. */
-export interface EndpointService {
-  /** By name, as GET /endpoints shows them. */
-  list(): Shown;
-  /** By name, as GET /status shows them. */
-  status(): Shown;
-  resolve(name: string): Resolution;
-  /** Take up what other processes have deployed. */
-  refresh(): Promise<void>;
-  /** Resolves when no function is being loaded, or `name` isn't, or after `timeoutMs`. */
-  settled(timeoutMs: number, name?: string): Promise<void>;
-  /** Each takes the JSON of a request's body, and throws TabPyError for what is wrong with it. */
-  add(body: unknown): Promise<Shown>;
-  update(name: string, body: unknown): Promise<Shown>;
-  remove(name: string): Promise<void>;
-  readonly staging: {
-    readonly path: string;
-    checkSize(bytes: number): void;
-    receive(name: string, version: string, bytes: Readable): Promise<string>;
-  };
-}
+/** The deployed functions: what this layer needs of the registry. */
+export type EndpointService = Pick<
+  Registry,
+  | "list"
+  | "get"
+  | "status"
+  | "resolve"
+  | "refresh"
+  | "settled"
+  | "add"
+  | "update"
+  | "remove"
+  | "uploadPath"
+  | "receiveUpload"
+>;
 
 /** The time limit of calls. */
 export interface TimeLimit {

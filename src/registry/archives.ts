@@ -1,6 +1,6 @@
-// The archives of deployed functions on disk: <query objects>/<name>/<version>/pickle_archive and what lies beside
-// it. Installing one whole or not at all, finding one, removing old ones. What a client uploads lies in the staging
-// folder (staging.ts); which versions there should be is registry.ts's affair.
+// The archives of deployed functions on disk, <query objects>/<name>/<version>/pickle_archive and the files beside it:
+// installing one atomically, finding one, removing old ones. Uploads go to the staging folder (staging.ts); registry.ts
+// decides which versions are installed.
 
 import { type Stats, statSync } from "node:fs";
 import { cp, lstat, mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
@@ -18,25 +18,25 @@ import type { Model } from "../model.ts";
 import { isEndpointName } from "./endpoint.ts";
 
 export const archiveName = "pickle_archive";
-/** What is known of a deployment's Python, for messages when it doesn't load; read by programs/worker/models.py. */
+/** File with the DeploymentFacts; programs/worker/models.py quotes them when an archive doesn't load. */
 export const factsName = "deployment.json";
-/** Begins the name of the folder that a new archive of the same version has replaced. */
+/** Prefix for the folder of an archive that a new one of the same version has replaced. */
 const asidePrefix = "replaced-";
 
-/** The Python that made an archive, where its client said so. */
+/** The versions that made an archive, as far as its client sent them. */
 export interface DeploymentFacts {
   readonly python?: string;
   readonly cloudpickle?: string;
 }
 
-/** A copy that waits to be put in its place. */
+/** A copy to be installed. */
 export interface Prepared {
   readonly folder: string;
 }
 
 export class Archives {
   readonly #folder: string;
-  /** TabPy keeps archives here whatever TABPY_QUERY_OBJECT_PATH says: those of its state folders are found here. */
+  /** TabPy keeps archives here whatever TABPY_QUERY_OBJECT_PATH is, so a state folder of TabPy has them here. */
   readonly #tabpyFolder: string;
 
   constructor(queryObjectPath: string, statePath: string) {
@@ -45,8 +45,8 @@ export class Archives {
   }
 
   /**
-   * Copy `source`, or move the archive out of it, beside its place: the slow part, which nobody waits for. What others
-   * upload into `source` meanwhile stays there.
+   * Copy `source`, or move the archive out of it, into a temporary folder beside its place. This is the slow part, and
+   * is done without a lock. What others upload into `source` meanwhile stays there.
    */
   async prepare(name: string, source: string, isMoved: boolean, facts: DeploymentFacts): Promise<Prepared> {
     const folder = temporaryBeside(join(this.#folder, name, "x"));
@@ -74,8 +74,8 @@ export class Archives {
   }
 
   /**
-   * Put a prepared copy in its place, durably. What was there is moved aside, unless what serves lies there already,
-   * moved by a deployment that failed to load.
+   * Put a prepared copy in its place, durably. The archive that was there is moved aside, or deleted when the one aside
+   * still serves because its successor didn't load.
    *
    * @returns the archive that was moved aside.
    */
@@ -96,17 +96,17 @@ export class Archives {
     return isMoved ? modelIn(aside, name, version) : undefined;
   }
 
-  /** The archive of a version; undefined when there is none. Looks at once: what it finds must be known at once. */
+  /** The archive of a version; undefined when there is none. Synchronous, so that callers can act on what it finds. */
   find(name: string, version: number): Model | undefined {
     return this.#all(name, version)[0];
   }
 
-  /** Whether an archive that was found is still there. */
+  /** Whether an archive is still the one that was found. */
   isThere({ name, version, archive, key }: Model): boolean {
     return modelIn(dirname(archive), name, version)?.key === key;
   }
 
-  /** What else may serve when `find(name, version)` doesn't load, the newest first. */
+  /** What may serve when `find(name, version)` doesn't load, the newest first. */
   async others(name: string, version: number): Promise<Model[]> {
     const earlier = (await this.#versions(name)).filter((one) => one < version).sort((a, b) => b - a);
     return [...this.#all(name, version).slice(1), ...earlier.flatMap((one) => this.#all(name, one))];
@@ -118,7 +118,7 @@ export class Archives {
     return false;
   }
 
-  /** Remove all versions below `version`, and what was moved aside. */
+  /** Remove all versions below `version`, and archives that were moved aside. */
   async removeOlder(name: string, version: number): Promise<void> {
     for (const home of this.#homes(name)) {
       for (const entry of olderIn(await namesIn(home), version)) {
@@ -127,18 +127,18 @@ export class Archives {
     }
   }
 
-  /** Remove all versions. What is being prepared under the same name stays. */
+  /** Remove all versions. Copies that are being prepared under the same name stay. */
   async removeAll(name: string): Promise<void> {
     await this.removeOlder(name, Number.POSITIVE_INFINITY);
     for (const home of this.#homes(name)) await rmdir(home).catch(() => {}); // it isn't there, or isn't empty
   }
 
-  /** Remove what servers that were killed have left half done. */
+  /** Remove temporary files of servers that were killed. */
   async sweep(): Promise<void> {
     for (const name of await namesIn(this.#folder)) await sweepFolder(join(this.#folder, name));
   }
 
-  /** The folders with versions of `name`; none for what is no name, and might lead elsewhere. */
+  /** The folders with versions of `name`; none for an invalid name, which could lead elsewhere. */
   #homes(name: string): string[] {
     if (!isEndpointName(name)) return [];
     return [...new Set([this.#folder, this.#tabpyFolder])].map((folder) => join(folder, name));
@@ -148,7 +148,7 @@ export class Archives {
   #all(name: string, version: number): Model[] {
     const folders = this.#homes(name).flatMap((home) => [
       join(home, String(version)),
-      join(home, asidePrefix + version), // what served before, or a server was killed in the middle of `install`
+      join(home, asidePrefix + version), // it served before, or a server was killed inside `install`
     ]);
     return folders.map((folder) => modelIn(folder, name, version)).filter((model) => model !== undefined);
   }
@@ -159,7 +159,7 @@ export class Archives {
   }
 }
 
-/** The archive in a version's folder, undefined when it isn't there or can't be looked at. */
+/** The archive in a version's folder; undefined when `stat` fails for it. */
 function modelIn(folder: string, name: string, version: number): Model | undefined {
   const archive = join(folder, archiveName);
   let found: Stats;
@@ -171,13 +171,13 @@ function modelIn(folder: string, name: string, version: number): Model | undefin
   return { name, version, archive, key: `${found.ino}-${found.size}-${Math.trunc(found.mtimeMs)}` };
 }
 
-/** The version that a folder holds or held, undefined for another folder. */
+/** The version of a folder, in its place or moved aside; undefined for other folders. */
 function versionOf(entry: string): number | undefined {
   const digits = /^(?:replaced-)?(\d+)$/.exec(entry)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Of the folders of a function those that nobody needs once `version` serves. */
+/** The folders of a function that are not needed once `version` serves. */
 function olderIn(entries: readonly string[], version: number): string[] {
   return entries.filter((entry) => {
     const found = versionOf(entry);
@@ -190,7 +190,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** Whether `from` was there and is `to` now. False also for another file system. */
+/** Whether `from` is `to` now. False when it doesn't exist or is on another file system. */
 async function tryRename(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
@@ -201,7 +201,7 @@ async function tryRename(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Refuses links, which may lead anywhere, now or later. */
+/** Throws for links, which may lead anywhere, now or later. */
 async function isCopied(path: string): Promise<boolean> {
   if (basename(path).startsWith(temporaryPrefix)) return false;
   const found = await lstat(path);

@@ -1,8 +1,8 @@
-// Docstrings as state.ini holds them. TabPy decodes a value with Python's `unicode_escape` when it reads it, and
-// writes it decoded: raw line ends and characters, which it then reads wrongly. Here they are written escaped, on one
-// line, and both forms are read.
+// Docstrings in state.ini. TabPy decodes a value with Python's `unicode_escape` when it reads it but writes it
+// unescaped, with raw line ends and characters, which it then misreads. Here they are written escaped, on one line, and
+// both forms are read.
 
-/** What TabPy says of a function that has none. */
+/** TabPy's text for a function without one. */
 export const noDocstring = "-- no docstring found in query function --";
 
 const simple: Readonly<Record<string, string>> = {
@@ -17,13 +17,13 @@ const simple: Readonly<Record<string, string>> = {
   t: "\t",
   v: "\v",
 };
-/** https://docs.python.org/3/reference/lexical_analysis.html#escape-sequences, but for names of characters. */
+/** https://docs.python.org/3/reference/lexical_analysis.html#escape-sequences, without \\N{name}. */
 const escapeSequence =
   /\\(?:([\\'"abfnrtv])|\n|([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g;
-/** What can't stand in a value of one line, and what has a meaning there. */
+/** What a value of one line can't contain as it is. */
 const special = /[^\x20-\x5b\x5d-\x7e]|^ | $/gu;
 
-/** The value for the docstring, before `%` is doubled. */
+/** The value for a docstring, with `%` not yet doubled. */
 export function escapeDocstring(text: string): string {
   return text.replace(special, (char) => {
     const code = char.codePointAt(0) ?? 0;
@@ -35,7 +35,7 @@ export function escapeDocstring(text: string): string {
   });
 }
 
-/** The docstring of a value, escaped or raw; what is no escape stands for itself. */
+/** The docstring from a value, escaped or raw. An invalid escape sequence stands for itself. */
 export function unescapeDocstring(value: string): string {
   return value.replace(escapeSequence, (whole, letter, octal, ...hexadecimal) => {
     if (letter !== undefined) return simple[letter] ?? whole;

@@ -1,12 +1,12 @@
-// The bodies of POST /endpoints and PUT /endpoints/{name}: from JSON that a client sent to what shall change, with
-// TabPy's words for what is wrong. What exists already, and what follows from it, is registry.ts's affair.
+// The bodies of POST /endpoints and PUT /endpoints/{name}: checked, with TabPy's messages for what is wrong, and
+// applied to an endpoint. registry.ts decides what is deployed and when.
 
 import { TabPyError } from "../errors.ts";
 import type { DeploymentFacts } from "./archives.ts";
 import { noDocstring } from "./docstring.ts";
-import { type Endpoint, isEndpointName, maxNameLength } from "./endpoint.ts";
+import { type Endpoint, type Endpoints, followAliases, isEndpointName, maxNameLength } from "./endpoint.ts";
 
-/** What a body says of an endpoint; undefined: nothing. */
+/** The members of a body; undefined for those that it leaves out. */
 export interface EndpointRequest {
   readonly type: "model" | "alias" | undefined;
   readonly description: string | undefined;
@@ -21,9 +21,9 @@ export interface EndpointRequest {
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** Python's json, which is to read the state file too, gives up at about 1000 levels. */
+/** TabPy reads the state file too, and Python's json fails at about 1000 levels. */
 const maxSchemaDepth = 500;
-/** Longer texts of versions are none. */
+/** A longer text is not a version, and is ignored. */
 const maxFactChars = 64;
 
 /** The name of an endpoint to add. Throws TabPyError `bad-request`. */
@@ -72,10 +72,15 @@ export function parseEndpointRequest(body: unknown): EndpointRequest {
   };
 }
 
-/** The endpoint that a POST asks for; an alias still lacks its target. */
-export function newEndpoint(name: string, type: string, request: EndpointRequest): Endpoint {
+/** The endpoint that a POST asks for. Throws TabPyError `bad-request` for an alias with a wrong target. */
+export function newEndpoint(
+  name: string,
+  type: string,
+  request: EndpointRequest,
+  endpoints: Endpoints,
+): Endpoint {
   const now = nowSeconds();
-  return {
+  const endpoint = {
     name,
     description: request.description ?? "",
     type,
@@ -89,11 +94,17 @@ export function newEndpoint(name: string, type: string, request: EndpointRequest
     docstring: request.docstring ?? noDocstring,
     others: {},
   };
+  return withTarget(endpoint, request, endpoints);
 }
 
-/** The endpoint after a PUT: what the request doesn't say stays. */
-export function changedEndpoint(old: Endpoint, request: EndpointRequest, isNewVersion: boolean): Endpoint {
-  return {
+/** The endpoint after a PUT, which keeps what the request leaves out. Throws as `newEndpoint` does. */
+export function changedEndpoint(
+  old: Endpoint,
+  request: EndpointRequest,
+  isNewVersion: boolean,
+  endpoints: Endpoints,
+): Endpoint {
+  const endpoint = {
     ...old,
     description: request.description ?? old.description,
     version: isNewVersion ? old.version + 1 : old.version,
@@ -103,6 +114,19 @@ export function changedEndpoint(old: Endpoint, request: EndpointRequest, isNewVe
     isPublic: request.isPublic ?? old.isPublic,
     docstring: request.docstring ?? old.docstring,
   };
+  return withTarget(endpoint, request, endpoints);
+}
+
+/** Gives an alias its target, which must exist and not lead back to it. A model stays as it is. */
+function withTarget(endpoint: Endpoint, request: EndpointRequest, endpoints: Endpoints): Endpoint {
+  if (endpoint.type !== "alias") return endpoint;
+  const target = request.target ?? request.dependencies?.[0] ?? endpoint.target;
+  if (target === null) throw refusedChange("target must be the name of an endpoint.");
+  const alias = { ...endpoint, target, dependencies: [target] };
+  const found = followAliases(alias.name, new Map(endpoints).set(alias.name, alias));
+  if (found === "circle") throw refusedChange(`target ${target} leads back to ${alias.name}.`);
+  if (found === undefined) throw refusedChange(`target endpoint ${target} does not exist.`);
+  return alias;
 }
 
 /** Whether a PUT asks for a new version. */
@@ -110,7 +134,7 @@ export function wantsNewVersion(body: unknown): boolean {
   return isObject(body) && body.should_update_version === true;
 }
 
-/** `null` is what TabPy's client sends for "not given". */
+/** TabPy's client sends `null` for what it leaves out. */
 function given(body: Body, member: string): unknown {
   return body[member] ?? undefined;
 }
@@ -140,7 +164,7 @@ function isNames(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
-/** TabPy's words before what is wrong with a change. */
+/** An error with TabPy's prefix for changes that it refuses. */
 export function refusedChange(message: string): TabPyError {
   return refused(`Error when changing TabPy state: ${message}`);
 }

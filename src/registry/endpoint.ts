@@ -1,13 +1,13 @@
-// A deployed function as the registry knows it: what of it stands in state.ini and in the answers of the management
-// API, and the rules for its members. Where the records lie is state.ts's affair.
+// A deployed function or alias: its record in state.ini, its form in the management API, and the rules for its
+// members. state.ts reads and writes the records.
 
 import { numberOf } from "../python-json.ts";
 
-/** An endpoint; the members that TabPy gives it, and whatever else its record in state.ini holds. */
+/** The members that TabPy gives an endpoint, and whatever else its record in state.ini has. */
 export interface Endpoint {
   readonly name: string;
   readonly description: string;
-  /** `model` or `alias`; a state file may hold others, which don't load. */
+  /** `model` or `alias`; a state file may have other types, which don't load. */
   readonly type: string;
   readonly version: number;
   readonly dependencies: readonly string[];
@@ -16,25 +16,41 @@ export interface Endpoint {
   /** Seconds since 1970. */
   readonly creationTime: number;
   readonly lastModifiedTime: number;
-  /** JSON with its numbers as they were written (parseExactJson); undefined in records of an older TabPy. */
+  /** JSON whose numbers keep their spelling (parseExactJson); undefined in records of an older TabPy. */
   readonly schema: unknown;
   /** Undefined in records of an older TabPy. */
   readonly isPublic: boolean | undefined;
   readonly docstring: string;
-  /** Members of the record that mean nothing here, kept for the server that wrote them. */
+  /** Unknown members of the record, kept for the server that wrote them. */
   readonly others: Readonly<Record<string, unknown>>;
 }
 
-/** A folder's name, and one that configparser reads back. */
+export type Endpoints = ReadonlyMap<string, Endpoint>;
+
+/** An endpoint as the management API shows it. */
+export interface EndpointBody {
+  readonly description: string;
+  readonly type: string;
+  readonly version: number;
+  readonly dependencies: readonly string[];
+  readonly target: string | null;
+  readonly creation_time: number;
+  readonly last_modified_time: number;
+  readonly schema: unknown;
+  readonly is_public: boolean | undefined;
+  readonly docstring: string;
+}
+
+/** Valid as a folder's name and as an option that configparser reads back. */
 const namePattern = /^[A-Za-z0-9_-](?:[A-Za-z0-9_ -]*[A-Za-z0-9_-])?$/;
-/** Longer ones are no folder's name on the usual file systems. */
+/** The limit of the usual file systems. */
 export const maxNameLength = 255;
 
 export function isEndpointName(name: string): boolean {
   return name.length <= maxNameLength && namePattern.test(name);
 }
 
-const own = new Set([
+const knownMembers = new Set<string>([
   "description",
   "type",
   "version",
@@ -45,10 +61,9 @@ const own = new Set([
   "schema",
   "is_public",
   "docstring",
-]);
+] satisfies (keyof EndpointBody)[]);
 
-/** The record in state.ini: all but name and docstring, which lie beside it. */
-export function endpointRecord(endpoint: Endpoint): Readonly<Record<string, unknown>> {
+export function endpointBody(endpoint: Endpoint): EndpointBody {
   return {
     description: endpoint.description,
     type: endpoint.type,
@@ -59,17 +74,27 @@ export function endpointRecord(endpoint: Endpoint): Readonly<Record<string, unkn
     last_modified_time: endpoint.lastModifiedTime,
     schema: endpoint.schema,
     is_public: endpoint.isPublic,
-    ...endpoint.others,
+    docstring: endpoint.docstring,
   };
 }
 
-/** The endpoint as the management API shows it. */
-export function endpointBody(endpoint: Endpoint): Readonly<Record<string, unknown>> {
-  const { others: _, ...shown } = endpoint;
-  return { ...endpointRecord({ ...shown, others: {} }), docstring: endpoint.docstring };
+/** The record in state.ini. Name and docstring are kept beside it. */
+export function endpointRecord(endpoint: Endpoint): Readonly<Record<string, unknown>> {
+  const { docstring: _, ...record } = endpointBody(endpoint);
+  return { ...record, ...endpoint.others };
 }
 
-/** An endpoint from its record. What a record lacks stays away. */
+/** The endpoint that `name` leads to through aliases; undefined when one of them doesn't exist, `circle` for a loop. */
+export function followAliases(name: string, endpoints: Endpoints): Endpoint | "circle" | undefined {
+  let endpoint = endpoints.get(name);
+  for (let steps = 0; endpoint?.type === "alias"; steps++) {
+    if (steps > endpoints.size) return "circle";
+    endpoint = endpoints.get(endpoint.target ?? "");
+  }
+  return endpoint;
+}
+
+/** An endpoint from its record, with defaults for members that are missing or of a wrong type. */
 export function parseEndpoint(
   name: string,
   record: Readonly<Record<string, unknown>>,
@@ -89,6 +114,6 @@ export function parseEndpoint(
     schema: record.schema,
     isPublic: typeof record.is_public === "boolean" ? record.is_public : undefined,
     docstring,
-    others: Object.fromEntries(Object.entries(record).filter(([member]) => !own.has(member))),
+    others: Object.fromEntries(Object.entries(record).filter(([member]) => !knownMembers.has(member))),
   };
 }

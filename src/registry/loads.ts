@@ -1,6 +1,8 @@
-// Which archive of each deployed function serves, and what became of its last load. A new version is loaded once by
-// itself first; until that has gone well the version before it serves. Loading is a function that main.ts gives.
+// Which archive of each deployed function serves, and how its last load ended. A new version is loaded in a trial
+// first and serves when that has succeeded; until then the version before it serves. The trials are functions that
+// main.ts passes in.
 
+import { createChain, within } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Model } from "../model.ts";
 import type { Archives } from "./archives.ts";
@@ -8,12 +10,16 @@ import type { Endpoint } from "./endpoint.ts";
 
 export type LoadStatus = "LoadInProgress" | "LoadSuccessful" | "LoadFailed";
 
-/**
- * Loads an archive to see whether it can be: what went wrong, or undefined.
- *
- * @param process `own` for a new deployment, which may do anything; `shared` for those that have served before.
- */
-export type LoadModel = (model: Model, process: "own" | "shared") => Promise<string | undefined>;
+/** An endpoint as GET /status shows it. */
+export interface EndpointStatus {
+  readonly version: number;
+  readonly type: string;
+  readonly status: LoadStatus;
+  readonly last_error: string | null;
+}
+
+/** Loads an archive in a trial. Resolves with what went wrong, or undefined; never rejects. */
+export type TryLoad = (model: Model) => Promise<string | undefined>;
 
 interface Entry {
   readonly version: number;
@@ -21,16 +27,19 @@ interface Entry {
   status: LoadStatus;
   lastError: string | null;
   serving: Model | undefined;
-  /** Of the archive of this version; undefined when it isn't there. */
+  /** Key of this version's archive; undefined when there is none. */
   readonly key: string | undefined;
 }
 
 export interface LoadsOptions {
   readonly archives: Archives;
-  readonly load: LoadModel;
-  /** What serves has changed. */
+  /** In a process of its own: for a new deployment, whose pickle may do anything. */
+  readonly tryAlone: TryLoad;
+  /** In the process of the trial before, one at a time: for archives that have served before. */
+  readonly tryShared: TryLoad;
+  /** The archive that serves some name has changed. */
   readonly onChange: () => void;
-  /** This version serves, and no other is needed any more. */
+  /** This version serves, and no older one is needed any more. */
   readonly onServing: (model: Model) => void;
   readonly log: Logger;
 }
@@ -39,8 +48,8 @@ export class Loads {
   readonly #options: LoadsOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<Entry, Promise<void>>();
-  /** Loads of the start go one after the other, behind everything else. */
-  #startQueue: Promise<void> = Promise.resolve();
+  /** Loads at the start run one after the other. */
+  readonly #inTurn = createChain();
 
   constructor(options: LoadsOptions) {
     this.#options = options;
@@ -51,14 +60,14 @@ export class Loads {
     return this.#entries.get(name)?.serving;
   }
 
-  /** Whether what is loaded, or being loaded, is the archive that is in its place now. */
+  /** Whether the archive that is loaded, or being loaded, is the one that is in its place now. */
   isCurrent({ name, version }: Endpoint): boolean {
     const entry = this.#entries.get(name);
     return entry?.version === version && this.#options.archives.find(name, version)?.key === entry.key;
   }
 
-  /** As GET /status shows it, undefined for what was never loaded. */
-  status(name: string): Readonly<Record<string, unknown>> | undefined {
+  /** Undefined for an endpoint that was never loaded. */
+  status(name: string): EndpointStatus | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
     const { version, type, status, lastError } = entry;
@@ -70,36 +79,33 @@ export class Loads {
     this.#options.onChange();
   }
 
-  /** Load what served when the server was stopped, in the background. It serves meanwhile. */
+  /** Load in the background what served when the server was stopped. It serves meanwhile. */
   loadAtStart(endpoint: Endpoint): void {
     const [entry, model] = this.#enter(endpoint, undefined);
-    this.#startQueue = this.#track(
-      entry,
-      this.#startQueue.then(() => this.#load(endpoint, entry, model, "shared")),
-    );
+    const load = this.#inTurn(async () => {
+      await this.#load(endpoint, entry, model, this.#options.tryShared);
+      if (entry.status === "LoadFailed") await this.#serveEarlier(endpoint, entry);
+    });
+    this.#track(entry, load);
   }
 
-  /** Resolves when `loadAtStart` has nothing left to do. */
+  /** Resolves when every `loadAtStart` up to now has ended. */
   get loadedAtStart(): Promise<void> {
-    return this.#startQueue;
+    return this.#inTurn(async () => {});
   }
 
   /**
-   * Load a new deployment. Until it has gone well, `before` serves, or what served up to now.
+   * Load a new deployment. Until that has succeeded, `before` serves, or what has served up to now.
    *
-   * @param before where the archive that served lies now, when it was moved.
+   * @param before the archive that served, at its new place, when the deployment has moved it.
    */
   loadDeployed(endpoint: Endpoint, before?: Model): void {
     const [entry, model] = this.#enter(endpoint, before ?? this.serving(endpoint.name));
-    this.#track(entry, this.#load(endpoint, entry, model, "own"));
+    this.#track(entry, this.#load(endpoint, entry, model, this.#options.tryAlone));
   }
 
-  /** Resolves when nothing is being loaded any more, or `name` isn't, or after `timeoutMs`. */
+  /** Resolves when no load is running, or none of `name` when it is given, or after `timeoutMs`. */
   async settled(timeoutMs: number, name?: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
     const running = () =>
       [...this.#running].filter(([entry]) => name === undefined || this.#entries.get(name) === entry);
     const done = async () => {
@@ -107,8 +113,7 @@ export class Loads {
         await Promise.all(loads.map(([, load]) => load));
       }
     };
-    await Promise.race([late, done()]);
-    clearTimeout(timer);
+    await within(done(), timeoutMs, "a load is still running").catch(() => {}); // only the time limit rejects
   }
 
   #enter(endpoint: Endpoint, before: Model | undefined): [Entry, Model | undefined] {
@@ -129,24 +134,20 @@ export class Loads {
     return [entry, model];
   }
 
-  #track(entry: Entry, load: Promise<void>): Promise<void> {
-    const running = load.finally(() => this.#running.delete(entry));
-    this.#running.set(entry, running);
-    return running;
+  #track(entry: Entry, load: Promise<void>): void {
+    this.#running.set(
+      entry,
+      load.finally(() => this.#running.delete(entry)),
+    );
   }
 
-  async #load(
-    endpoint: Endpoint,
-    entry: Entry,
-    model: Model | undefined,
-    process: "own" | "shared",
-  ): Promise<void> {
+  async #load(endpoint: Endpoint, entry: Entry, model: Model | undefined, tryLoad: TryLoad): Promise<void> {
     const { name, version, type } = endpoint;
-    const { log, load, onServing } = this.#options;
-    if (this.#entries.get(name) !== entry) return; // removed, or deployed anew, while the start loaded others
+    const { log, onServing } = this.#options;
+    if (this.#entries.get(name) !== entry) return; // removed or deployed again while it waited for its turn
     log.info(`Load endpoint: ${name}, version: ${version}, type: ${type}`);
-    const error = await this.#tryLoad(endpoint, model, load, process);
-    if (this.#entries.get(name) !== entry) return; // removed, or deployed anew meanwhile
+    const error = await this.#faultOf(endpoint, model, tryLoad);
+    if (this.#entries.get(name) !== entry) return; // removed or deployed again while it was loaded
     if (error === undefined && model !== undefined) {
       entry.status = "LoadSuccessful";
       entry.serving = model;
@@ -159,26 +160,24 @@ export class Loads {
     log.error(`Cannot load endpoint ${name}, version ${version}: ${error}`);
     if (entry.serving === model) entry.serving = undefined;
     this.#options.onChange();
-    if (process === "shared") await this.#serveEarlier(endpoint, entry);
   }
 
-  async #tryLoad(
+  async #faultOf(
     { name, version, type }: Endpoint,
     model: Model | undefined,
-    load: LoadModel,
-    process: "own" | "shared",
+    tryLoad: TryLoad,
   ): Promise<string | undefined> {
     if (type !== "model") return `Unknown object type: ${type}`;
     if (model === undefined) return `there is no archive of version ${version} of ${name}`;
-    return load(model, process);
+    return tryLoad(model);
   }
 
-  /** The server was stopped while a new version that doesn't load stood beside one that did. */
+  /** Find what served before: the server was stopped after a deployment that doesn't load. */
   async #serveEarlier({ name, version, type }: Endpoint, entry: Entry): Promise<void> {
     if (type !== "model") return;
-    const { archives, load, log } = this.#options;
+    const { archives, tryShared, log } = this.#options;
     for (const model of await archives.others(name, version)) {
-      if ((await load(model, "shared")) !== undefined) continue;
+      if ((await tryShared(model)) !== undefined) continue;
       if (this.#entries.get(name) !== entry) return;
       entry.serving = model;
       this.#options.onChange();

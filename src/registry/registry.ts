@@ -1,14 +1,15 @@
-// The registry: which functions and aliases are deployed, what stands behind a name, and what it takes to deploy,
-// change and remove one. How state.ini is kept is store.ts's affair, what serves meanwhile loads.ts's.
+// The registry: which functions and aliases are deployed, which archive serves a name, and the steps that deploy, change
+// and remove an endpoint. store.ts keeps state.ini, loads.ts decides which archive serves.
 
+import type { Readable } from "node:stream";
 import { errorText, TabPyError } from "../errors.ts";
 import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Model, Resolution } from "../model.ts";
-import { followAliases, withTarget } from "./aliases.ts";
+import { ArchiveCleanup } from "./archive-cleanup.ts";
 import { Archives } from "./archives.ts";
-import { type Endpoint, endpointBody } from "./endpoint.ts";
+import { type Endpoint, type EndpointBody, type Endpoints, endpointBody, followAliases } from "./endpoint.ts";
 import {
   changedEndpoint,
   type EndpointRequest,
@@ -18,54 +19,55 @@ import {
   refusedChange,
   wantsNewVersion,
 } from "./endpoint-request.ts";
-import { type LoadModel, Loads } from "./loads.ts";
+import { type EndpointStatus, Loads, type TryLoad } from "./loads.ts";
 import { type Source, Staging } from "./staging.ts";
-import { Removals } from "./removals.ts";
-import type { Endpoints } from "./state.ts";
 import { Store } from "./store.ts";
 
 export interface RegistryOptions {
   readonly statePath: string;
   readonly queryObjectPath: string;
   readonly maxArchiveBytes: number;
-  readonly load: LoadModel;
+  /** Loads an archive in a process of its own (loads.ts). */
+  readonly tryAlone: TryLoad;
+  /** Loads an archive in a process shared with other loads (loads.ts). */
+  readonly tryShared: TryLoad;
   readonly log: Logger;
-  /** Takes what was deployed, changed and removed, for the audit log. */
-  readonly audit: (message: string) => void;
 }
 
-type Shown = Readonly<Record<string, unknown>>;
+/** One endpoint by its name, as POST and PUT are answered. */
+type Answer = Readonly<Record<string, EndpointBody>>;
 
-/** How often the state file is looked at for changes of other processes. */
-const lookMs = 1000;
+/** How often the state file is polled for changes by other processes. */
+const pollMs = 1000;
 
 export class Registry implements Service {
   readonly name = "registry";
-  readonly staging: Staging;
-  readonly #options: RegistryOptions;
+  readonly #statePath: string;
+  readonly #log: Logger;
+  readonly #audit: Logger;
+  readonly #staging: Staging;
   readonly #archives: Archives;
+  readonly #cleanup: ArchiveCleanup;
   readonly #loads: Loads;
   readonly #store: Store;
-  readonly #removals: Removals;
   #revision = 0;
-  #lookTimer: NodeJS.Timeout | undefined;
+  #pollTimer: NodeJS.Timeout | undefined;
 
-  /** Reads the state file. Throws TabPyError `config` with the line that is wrong; the file stays as it is. */
+  /** Reads the state file. Throws TabPyError `config` with the faulty line; the file stays as it is. */
   constructor(options: RegistryOptions) {
-    const { statePath, queryObjectPath, maxArchiveBytes, load, log } = options;
-    this.#options = options;
-    this.staging = new Staging(statePath, maxArchiveBytes);
+    const { statePath, queryObjectPath, maxArchiveBytes, tryAlone, tryShared, log } = options;
+    this.#statePath = statePath;
+    this.#log = log;
+    this.#audit = log.for("audit.ts").named("tabpy.audit");
+    this.#staging = new Staging(statePath, maxArchiveBytes);
     this.#archives = new Archives(queryObjectPath, statePath);
+    this.#cleanup = new ArchiveCleanup({ archives: this.#archives, statePath, log });
     this.#loads = new Loads({
       archives: this.#archives,
-      load,
+      tryAlone,
+      tryShared,
       onChange: () => this.#revision++,
-      onServing: (model) => this.#removals.beginOlder(model),
-      log,
-    });
-    this.#removals = new Removals({
-      archives: this.#archives,
-      locked: (action) => this.#store.locked(action),
+      onServing: (model) => this.#cleanup.scheduleOlder(model),
       log,
     });
     this.#store = new Store({
@@ -75,50 +77,56 @@ export class Registry implements Service {
     });
   }
 
-  /** Changes with everything that `resolve` could answer otherwise. */
+  /** A number that changes whenever an answer of `resolve` may have changed. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** Begins to load every endpoint; resolves at once. */
+  /** Starts to load every endpoint, and doesn't wait for it. */
   async start(): Promise<void> {
     for (const endpoint of this.#store.endpoints.values()) {
       if (endpoint.type !== "alias") this.#loads.loadAtStart(endpoint);
     }
-    this.#lookTimer = setInterval(() => this.refresh(), lookMs);
-    this.#sweep().catch((error) => this.#options.log.warning(`Cannot clean up: ${errorText(error)}`));
+    this.#pollTimer = setInterval(() => this.refresh(), pollMs);
+    this.#sweep().catch((error) => this.#log.warning(`Cannot clean up: ${errorText(error)}`));
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#lookTimer);
-    await this.#removals.done;
+    clearInterval(this.#pollTimer);
+    await this.#cleanup.done;
   }
 
-  /** Resolves when what was deployed before the start has been loaded. */
+  /** Resolves when everything that was deployed before the start has been loaded. */
   get loadedAtStart(): Promise<void> {
     return this.#loads.loadedAtStart;
   }
 
-  /** Waits for loads that are under way, of `name` alone when it is given, for `timeoutMs` at most. */
+  /** Resolves when no load is running, or none of `name` when it is given, or after `timeoutMs`. */
   settled(timeoutMs: number, name?: string): Promise<void> {
     return this.#loads.settled(timeoutMs, name);
   }
 
   /** Every endpoint as GET /endpoints shows it. */
-  list(): Readonly<Record<string, Shown>> {
+  list(): Readonly<Record<string, EndpointBody>> {
     return Object.fromEntries(
       [...this.#store.endpoints].map(([name, endpoint]) => [name, endpointBody(endpoint)]),
     );
   }
 
+  /** One endpoint as GET /endpoints shows it; undefined when it doesn't exist. */
+  get(name: string): EndpointBody | undefined {
+    const endpoint = this.#store.endpoints.get(name);
+    return endpoint && endpointBody(endpoint);
+  }
+
   /** Every endpoint as GET /status shows it. */
-  status(): Readonly<Record<string, Shown>> {
+  status(): Readonly<Record<string, EndpointStatus>> {
     return Object.fromEntries(
       [...this.#store.endpoints.values()].map((one) => [one.name, this.#statusOf(one)]),
     );
   }
 
-  /** What a call of `name` runs; aliases are followed. */
+  /** What a call of `name` runs. */
   resolve(name: string): Resolution {
     const endpoint = followAliases(name, this.#store.endpoints);
     if (endpoint === "circle")
@@ -126,11 +134,12 @@ export class Registry implements Service {
     if (endpoint === undefined) return { kind: "unknown" };
     const model = this.#loads.serving(endpoint.name);
     if (model !== undefined) return { kind: "model", model };
-    return { kind: "unusable", name: endpoint.name, reason: noQueryObject(endpoint.name) };
+    const reason = `There is no query object associated to the endpoint: ${endpoint.name}`; // TabPy's message
+    return { kind: "unusable", name: endpoint.name, reason };
   }
 
-  /** Deploy a new endpoint from the body of POST /endpoints. */
-  async add(body: unknown): Promise<Readonly<Record<string, Shown>>> {
+  /** Deploy a new endpoint from the body of POST /endpoints. Throws TabPyError for what is wrong with it. */
+  async add(body: unknown): Promise<Answer> {
     const name = parseName(body);
     const mayNotExist = (endpoints: Endpoints) => {
       if (endpoints.has(name)) throw new TabPyError("bad-request", `endpoint ${name} already exists.`);
@@ -138,22 +147,18 @@ export class Registry implements Service {
     mayNotExist(this.#store.endpoints);
     const request = parseEndpointRequest(body);
     const source = request.type === "alias" ? undefined : await this.#sourceOf(request);
-    if (request.type === undefined) throw refusedChange("endpoint type must be a string.");
-    if (request.type === "model" && source === undefined) throw missingSource(request);
-    const endpoint = newEndpoint(name, request.type, request);
-    return this.#deploy(
-      source,
-      request,
-      (endpoints) => {
-        mayNotExist(endpoints);
-        return withTarget(endpoint, request, endpoints);
-      },
-      "added",
-    );
+    const { type } = request;
+    if (type === undefined) throw refusedChange("endpoint type must be a string.");
+    if (type === "model" && source === undefined) throw missingSource(request);
+    const edit = (endpoints: Endpoints) => {
+      mayNotExist(endpoints);
+      return newEndpoint(name, type, request, endpoints);
+    };
+    return this.#deploy(source, request, edit, "added");
   }
 
-  /** Change an endpoint as the body of PUT /endpoints/{name} says. */
-  async update(name: string, body: unknown): Promise<Readonly<Record<string, Shown>>> {
+  /** Change an endpoint from the body of PUT /endpoints/{name}. Throws TabPyError for what is wrong with it. */
+  async update(name: string, body: unknown): Promise<Answer> {
     const existing = (endpoints: Endpoints) => {
       const endpoint = endpoints.get(name);
       if (endpoint === undefined) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
@@ -161,27 +166,19 @@ export class Registry implements Service {
     };
     const request = parseEndpointRequest(body);
     const isNewVersion = wantsNewVersion(body);
-    const before = existing(this.#store.endpoints);
-    if (request.type !== undefined && request.type !== before.type) {
-      throw refusedChange(
-        `endpoint ${name} is of the type ${before.type}, which can't become ${request.type}.`,
-      );
+    const { type } = existing(this.#store.endpoints);
+    if (request.type !== undefined && request.type !== type) {
+      throw refusedChange(`endpoint ${name} is of the type ${type}, which can't become ${request.type}.`);
     }
-    const source = before.type === "alias" ? undefined : await this.#sourceOf(request);
-    // Clients name the folder that they deployed from to change a description: it has been moved away since.
-    if (before.type !== "alias" && source === undefined && isNewVersion) throw missingSource(request);
-    return this.#deploy(
-      source,
-      request,
-      (endpoints) => {
-        const changed = changedEndpoint(existing(endpoints), request, isNewVersion);
-        return withTarget(changed, request, endpoints);
-      },
-      "updated",
-    );
+    const source = type === "alias" ? undefined : await this.#sourceOf(request);
+    // To change a description, clients send the folder that they deployed from, which was moved away.
+    if (type !== "alias" && source === undefined && isNewVersion) throw missingSource(request);
+    const edit = (endpoints: Endpoints) =>
+      changedEndpoint(existing(endpoints), request, isNewVersion, endpoints);
+    return this.#deploy(source, request, edit, "updated");
   }
 
-  /** Remove an endpoint with its archives. Throws TabPyError `bad-request` while an alias stands for it. */
+  /** Remove an endpoint with its archives. Throws TabPyError `bad-request` while another endpoint depends on it. */
   async remove(name: string): Promise<void> {
     const edit = (endpoints: Endpoints) => {
       if (!endpoints.has(name)) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
@@ -195,52 +192,66 @@ export class Registry implements Service {
         `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
       );
     };
-    await this.#store.change(name, edit, () => this.#removals.removeAll(name));
-    this.#options.audit(`Endpoint ${name} removed`);
-    await this.staging.remove(name);
+    await this.#store.change(name, edit, () => this.#cleanup.removeAll(name));
+    this.#audit.info(`Endpoint ${name} removed`);
+    await this.#staging.remove(name);
   }
 
-  /** Take up what another process has written to the state file. */
+  /** Read what another process has written to the state file. */
   refresh(): Promise<void> {
     return this.#store.refresh();
+  }
+
+  /** The folder that clients are told to put archives into. */
+  get uploadPath(): string {
+    return this.#staging.path;
+  }
+
+  /**
+   * Store an uploaded archive, and resolve with the folder to deploy it from.
+   *
+   * @param size its Content-Length, 0 when it comes in chunks.
+   * @throws TabPyError `too-large` or `bad-request`; then nothing of it is left.
+   */
+  async receiveUpload(name: string, version: string, body: Readable, size: number): Promise<string> {
+    this.#staging.checkSize(size);
+    return this.#staging.receive(name, version, body);
   }
 
   async #sourceOf({ sourcePath }: EndpointRequest): Promise<Source | undefined> {
     if (sourcePath === undefined) {
       throw new TabPyError("bad-request", "src_path is required to add/update an endpoint.");
     }
-    return this.staging.source(sourcePath);
+    return this.#staging.source(sourcePath);
   }
 
-  /** Put the archive of `source` in its place, write the endpoint that `edit` makes, and begin to load it. */
+  /** Install the archive of `source`, write the endpoint that `edit` makes, and start to load it. */
   async #deploy(
     source: Source | undefined,
     request: EndpointRequest,
     edit: (endpoints: Endpoints) => Endpoint,
     what: "added" | "updated",
-  ): Promise<Readonly<Record<string, Shown>>> {
-    const planned = edit(this.#store.endpoints);
-    const { name } = planned;
+  ): Promise<Answer> {
+    const { name } = edit(this.#store.endpoints);
     const prepared =
       source && (await this.#archives.prepare(name, source.folder, source.isUploaded, request.facts));
-    if (source !== undefined) this.staging.forget(source);
+    if (source !== undefined) this.#staging.forget(source);
     let aside: Model | undefined;
     let endpoint: Endpoint;
     try {
       endpoint = await this.#store.change(name, async (endpoints) => {
         const changed = edit(endpoints);
         if (!prepared) return changed;
-        // What a server left that was killed while it removed a function of this name must never serve again.
+        // A server that was killed while it removed a function of this name may have left archives: they must not serve.
         if (!endpoints.has(name)) await this.#archives.removeAll(name);
-        const serving = this.#loads.serving(name);
-        aside = await this.#archives.install(name, changed.version, prepared, serving);
+        aside = await this.#archives.install(name, changed.version, prepared, this.#loads.serving(name));
         return changed;
       });
     } catch (error) {
       if (prepared) await this.#archives.discard(prepared);
       throw error;
     }
-    this.#options.audit(`Endpoint ${name} ${what}, version ${endpoint.version}, type ${endpoint.type}`);
+    this.#audit.info(`Endpoint ${name} ${what}, version ${endpoint.version}, type ${endpoint.type}`);
     if (prepared) {
       const isServing = aside?.key === this.#loads.serving(name)?.key;
       this.#loads.loadDeployed(endpoint, isServing ? aside : undefined);
@@ -248,7 +259,7 @@ export class Registry implements Service {
     return { [name]: endpointBody(endpoint) };
   }
 
-  /** What the store holds has changed: `own` by this process, which loads it itself, or anything by another one. */
+  /** The store has new endpoints: `own` was changed here, and `#deploy` loads it, or any were by another process. */
   #changed(endpoints: Endpoints, before: Endpoints, own: string | undefined): void {
     this.#revision++;
     if (own !== undefined) {
@@ -261,26 +272,20 @@ export class Registry implements Service {
     }
   }
 
-  #statusOf(endpoint: Endpoint): Shown {
+  #statusOf(endpoint: Endpoint): EndpointStatus {
     const { name, version, type } = endpoint;
-    if (type !== "alias") {
-      return this.#loads.status(name) ?? { version, type, status: "LoadInProgress", last_error: null };
-    }
-    return { version, type, status: "LoadSuccessful", last_error: null }; // it has nothing to load
+    // An alias has nothing to load.
+    if (type === "alias") return { version, type, status: "LoadSuccessful", last_error: null };
+    return this.#loads.status(name) ?? { version, type, status: "LoadInProgress", last_error: null };
   }
 
   async #sweep(): Promise<void> {
     await this.#archives.sweep();
-    await this.staging.sweep();
-    await sweepFolder(this.#options.statePath);
+    await this.#staging.sweep();
+    await sweepFolder(this.#statePath);
   }
 }
 
 function missingSource({ sourcePath }: EndpointRequest): TabPyError {
   return new TabPyError("bad-request", `src_path ${sourcePath} does not exist.`);
-}
-
-/** TabPy's words for a function that is deployed and couldn't be loaded. */
-function noQueryObject(name: string): string {
-  return `There is no query object associated to the endpoint: ${name}`;
 }

@@ -1,19 +1,17 @@
-// The [Service Info] section of the state file: the service's name, its CORS headers, its subdirectory. Only
-// read here; a state folder without the file is a new one.
+// The [Service Info] section of the state file: the service's name, its CORS headers, its subdirectory. It is read once,
+// at the start, and never written.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { errnoOf, errorText, TabPyError } from "../errors.ts";
-import { type IniFile, parseIni } from "../ini.ts";
+import { TabPyError } from "../errors.ts";
+import { readState } from "./state.ts";
 
 export interface ServiceInfo {
   readonly name: string;
   readonly description: string;
-  /** Seconds since 1970 as text, as the state file has it. */
+  /** Seconds since 1970, as the state file spells them. */
   readonly creationTime: string;
-  /** CORS headers by name; those that are not configured are missing. */
+  /** CORS headers by name, without those that are not configured. */
   readonly corsHeaders: Readonly<Record<string, string>>;
-  /** What stands before every path: "" or "/sub". */
+  /** The prefix of every path: "" or "/sub". */
   readonly prefix: string;
 }
 
@@ -26,16 +24,15 @@ const corsNames = [
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 const subdirectory = /^[A-Za-z0-9._~/-]*$/;
 
-/** Read `state.ini` below `statePath`. Throws TabPyError `config` when it is there and can't be read or used. */
+/** Read it from `state.ini` in `statePath`. Throws TabPyError `config` for a file that can't be read or used. */
 export function readServiceInfo(statePath: string): ServiceInfo {
-  const path = join(statePath, "state.ini");
-  const state = readState(path);
+  const state = readState(statePath);
   const value = (option: string) =>
-    state?.hasSection(section) ? (state.get(section, option) ?? "").trim() : "";
+    state.hasSection(section) ? (state.get(section, option) ?? "").trim() : "";
   const refuse = (option: string, wanted: string) =>
     new TabPyError(
       "config",
-      `Cannot use ${option} "${value(option)}" (${path} line ${state?.lineOf(section, option)}): expected ${wanted}`,
+      `Cannot use ${option} "${value(option)}" (${state.source} line ${state.lineOf(section, option)}): expected ${wanted}`,
     );
 
   const corsHeaders: Record<string, string> = {};
@@ -52,16 +49,4 @@ export function readServiceInfo(statePath: string): ServiceInfo {
     corsHeaders,
     prefix: folder === "" ? "" : `/${folder}`,
   };
-}
-
-function readState(path: string): IniFile | undefined {
-  try {
-    return parseIni(readFileSync(path, "utf8"), { keepCase: true, source: path });
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    if (error instanceof TabPyError) throw error;
-    throw new TabPyError("config", `Cannot read the state file "${path}": ${errorText(error)}`, {
-      cause: error,
-    });
-  }
 }

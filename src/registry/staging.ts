@@ -1,5 +1,5 @@
-// The staging folder: where clients put an archive before they deploy it, through the file system of the same
-// machine or by an upload. Everything here comes from outside: a path leads nowhere else, an upload is whole or gone.
+// The staging folder, where clients put an archive before they deploy it: through the file system of the same machine,
+// or by an upload. Clients are not trusted: a path must stay inside the folder, and an upload is stored whole or not.
 
 import { createWriteStream } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
@@ -16,15 +16,15 @@ const versionPattern = /^[1-9]\d{0,8}$/;
 /** A folder to deploy from. */
 export interface Source {
   readonly folder: string;
-  /** It came by an upload: nobody else needs it any more. */
+  /** It came by an upload, so it may be moved: nobody else needs it. */
   readonly isUploaded: boolean;
 }
 
 export class Staging {
-  /** The upload destination, as clients are told it. */
+  /** The upload destination that clients are told. */
   readonly path: string;
   readonly #maxBytes: number;
-  /** Folders that came by an upload. */
+  /** Folders of uploads that were not deployed yet. */
   readonly #uploaded = new Set<string>();
 
   /** @param maxBytes the largest archive that may be uploaded. */
@@ -39,10 +39,10 @@ export class Staging {
   }
 
   /**
-   * The folder that a client named, if it may be deployed from.
+   * Check the folder that a client wants to deploy from.
    *
-   * @returns undefined when it is not there.
-   * @throws TabPyError `bad-request` when it lies elsewhere, or is no folder with an archive.
+   * @returns undefined when it doesn't exist.
+   * @throws TabPyError `bad-request` when it is outside of the staging folder, or not a folder with an archive.
    */
   async source(path: string): Promise<Source | undefined> {
     const outside = new TabPyError(
@@ -67,22 +67,22 @@ export class Staging {
     return { folder, isUploaded: this.#uploaded.has(folder) };
   }
 
-  /** A source was deployed, moved or not. */
+  /** A source is being deployed; it is not an upload any more. */
   forget(source: Source): void {
     this.#uploaded.delete(source.folder);
   }
 
-  /** Remove what was put here for `name`. */
+  /** Remove everything that was staged for `name`. */
   async remove(name: string): Promise<void> {
     if (isEndpointName(name)) await rm(dirname(this.folderOf(name, "1")), { recursive: true, force: true });
   }
 
-  /** The size is known beforehand: refuse it before a byte is read. */
+  /** Refuse an upload by its Content-Length, before it is read. Throws TabPyError `too-large`. */
   checkSize(bytes: number): void {
     if (bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);
   }
 
-  /** Remove uploads that a killed server has left half done. */
+  /** Remove temporary files of servers that were killed. */
   async sweep(): Promise<void> {
     const root = join(this.path, "endpoints");
     const versions = await readdir(root, { withFileTypes: true, recursive: true }).catch(() => []);
@@ -92,10 +92,11 @@ export class Staging {
   }
 
   /**
-   * Take an archive: all of it, or nothing is left of it. An earlier upload for the same name and version goes.
+   * Store an uploaded archive, in the place of an earlier one for the same name and version. One that fails leaves
+   * nothing.
    *
    * @returns the folder to deploy from.
-   * @throws TabPyError `too-large`; `bad-request` for a name or version that is none, and when it ends early.
+   * @throws TabPyError `too-large`; `bad-request` for an invalid name or version, and when the upload ends early.
    */
   async receive(name: string, version: string, bytes: Readable): Promise<string> {
     if (!isEndpointName(name) || !versionPattern.test(version)) {
@@ -133,7 +134,7 @@ function isBelow(path: string, folder: string): boolean {
   return path.startsWith(folder + sep);
 }
 
-/** Remove folders that are empty, from `folder` up to but not with `top`. */
+/** Remove empty folders from `folder` upwards, without `top`. */
 async function removeEmpty(folder: string, top: string): Promise<void> {
   for (let path = folder; isBelow(path, top); path = dirname(path)) {
     const isGone = await rmdir(path).then(

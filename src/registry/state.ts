@@ -1,5 +1,5 @@
-// state.ini: the records of all endpoints, in TabPy's format. Read whole and written whole; who may write when is
-// registry.ts's affair. Sections and options that mean nothing here stay as they are.
+// state.ini: the records of all endpoints, in TabPy's format. The file is read and written as a whole; store.ts decides
+// when it is written. Unknown sections and options are kept.
 
 import { type BigIntStats, readFileSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -9,14 +9,14 @@ import { writeDurably } from "../files.ts";
 import { escapeValue, formatIni, type IniFile, parseIni } from "../ini.ts";
 import { parseExactJson, pythonJson } from "../python-json.ts";
 import { escapeDocstring, noDocstring, unescapeDocstring } from "./docstring.ts";
-import { type Endpoint, endpointRecord, parseEndpoint } from "./endpoint.ts";
+import { type Endpoint, type Endpoints, endpointRecord, parseEndpoint } from "./endpoint.ts";
 
 const versions = "Query Objects Service Versions";
 const docstrings = "Query Objects Docstrings";
 const meta = "Meta";
 const revision = "Revision Number";
 
-/** What a state folder without state.ini begins with: TabPy's own defaults. */
+/** The contents for a state folder without state.ini: TabPy's own defaults. */
 const emptyState = `[Service Info]
 Name = TabPy Server
 Description =
@@ -33,19 +33,17 @@ Access-Control-Allow-Methods =
 ${revision} = 1
 `;
 
-export type Endpoints = ReadonlyMap<string, Endpoint>;
-
 export function statePathOf(folder: string): string {
   return join(folder, "state.ini");
 }
 
-/** Tells one version of the file from another; undefined when there is none. */
+/** Differs between two versions of the file; undefined when it doesn't exist. */
 export function stateStamp(folder: string): string | undefined {
   const found = statSync(statePathOf(folder), { bigint: true, throwIfNoEntry: false });
   return found === undefined ? undefined : stampOf(found);
 }
 
-/** The same without waiting for the disk. */
+/** The same without blocking. */
 export async function stateStampLater(folder: string): Promise<string | undefined> {
   try {
     return stampOf(await stat(statePathOf(folder), { bigint: true }));
@@ -59,7 +57,7 @@ function stampOf({ ino, size, mtimeNs }: BigIntStats): string {
   return `${ino} ${size} ${mtimeNs}`;
 }
 
-/** The file's text as sections. Throws TabPyError `config` with its line when it is there and can't be read. */
+/** The file, or TabPy's defaults when it doesn't exist. Throws TabPyError `config`, with the line for faulty syntax. */
 export function readState(folder: string): IniFile {
   const path = statePathOf(folder);
   try {
@@ -73,7 +71,7 @@ export function readState(folder: string): IniFile {
   }
 }
 
-/** The endpoints of a state file, in its order. Throws TabPyError `config` with the line of a faulty record. */
+/** The endpoints of a state file in the file's order. Throws TabPyError `config` with the line of a faulty record. */
 export function endpointsOf(state: IniFile): Endpoints {
   const endpoints = new Map<string, Endpoint>();
   for (const [name] of state.ownOptions(versions)) {
@@ -104,7 +102,7 @@ function recordOf(state: IniFile, name: string): Readonly<Record<string, unknown
   return record as Readonly<Record<string, unknown>>;
 }
 
-/** Put `endpoint` into `state`, or take `name` out when it is undefined. */
+/** Set the record of `name` in `state`, or remove it for undefined. */
 export function setEndpoint(state: IniFile, name: string, endpoint: Endpoint | undefined): void {
   if (endpoint === undefined) {
     state.remove(versions, name);
@@ -115,7 +113,7 @@ export function setEndpoint(state: IniFile, name: string, endpoint: Endpoint | u
   state.set(docstrings, name, escapeValue(escapeDocstring(endpoint.docstring)));
 }
 
-/** Write `state` with a higher revision number, durably. */
+/** Write `state` durably, with the next revision number. */
 export async function writeState(folder: string, state: IniFile): Promise<void> {
   state.set(meta, revision, String(revisionOf(state) + 1));
   const path = statePathOf(folder);

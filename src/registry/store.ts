@@ -1,13 +1,12 @@
-// The endpoints as state.ini has them, and every change of that file: one at a time, by one process at a time, on top
-// of what the file holds by then. What another process has written is taken up.
+// The endpoints as state.ini has them, and every change of that file. A change locks the file against other processes
+// and is applied to its present contents; what another process has written is read.
 
 import { errorText, TabPyError } from "../errors.ts";
 import { withLock } from "../files.ts";
 import type { IniFile } from "../ini.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, Endpoints } from "./endpoint.ts";
 import {
-  type Endpoints,
   endpointsOf,
   readState,
   setEndpoint,
@@ -20,8 +19,8 @@ import {
 export interface StoreOptions {
   readonly statePath: string;
   /**
-   * `endpoints` hold from now on in the place of `before`. This process has changed `own` and nothing else; undefined
-   * when another one has changed whatever it did.
+   * `endpoints` have replaced `before`. `own` is the one name that this process has changed; undefined when the file was
+   * changed by another process, in any way.
    */
   readonly onChange: (endpoints: Endpoints, before: Endpoints, own: string | undefined) => void;
   readonly log: Logger;
@@ -32,10 +31,10 @@ export class Store {
   #endpoints: Endpoints;
   #stamp: string | undefined;
   #isChanging = false;
-  /** What was said of a state file that can't be read, so that it is said once. */
-  #saidFault = "";
+  /** The last fault of the state file, so that it is logged once. */
+  #loggedFault = "";
 
-  /** Reads the state file. Throws TabPyError `config` with the line that is wrong; the file stays as it is. */
+  /** Reads the state file. Throws TabPyError `config` with the faulty line; the file stays as it is. */
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#stamp = stateStamp(options.statePath);
@@ -47,10 +46,10 @@ export class Store {
   }
 
   /**
-   * One change of `name`: to the endpoint that `edit` makes of what the file holds, or out of it for undefined. The
-   * file is written, durably, before anyone is told; then comes `after`, with the file still this process's alone.
+   * Set `name` to the endpoint that `edit` makes from the file's contents, or remove it for undefined. The file is
+   * written durably, then `onChange` and `after` are called, with the file still locked.
    *
-   * @throws what `edit` throws; then nothing has changed. TabPyError `unavailable` when the file is gone.
+   * @throws what `edit` throws; then nothing has changed. TabPyError `unavailable` when the file was deleted.
    */
   async change<T extends Endpoint | undefined>(
     name: string,
@@ -61,7 +60,7 @@ export class Store {
     return withLock(statePathOf(statePath), async () => {
       this.#isChanging = true;
       try {
-        const state = this.#takeUp();
+        const state = this.#read();
         const endpoints = new Map(this.#endpoints);
         const endpoint = await edit(endpoints);
         setEndpoint(state, name, endpoint);
@@ -77,28 +76,23 @@ export class Store {
     });
   }
 
-  /** Do something while nobody changes the file. */
-  async locked(action: () => Promise<void>): Promise<void> {
-    await withLock(statePathOf(this.#options.statePath), action);
-  }
-
-  /** Take up what another process has written. A file that can't be read changes nothing. */
+  /** Read what another process has written. A file that can't be read changes nothing. */
   async refresh(): Promise<void> {
     const { statePath, log } = this.#options;
     try {
-      const seen = await stateStampLater(statePath);
-      // A change of our own takes up what others have written, and is no other's itself.
-      if (seen === this.#stamp || seen === undefined || this.#isChanging) return;
-      this.#takeUp();
-      this.#saidFault = "";
+      const stamp = await stateStampLater(statePath);
+      // A change in progress reads the file itself, and what it writes is not another process's.
+      if (stamp === this.#stamp || stamp === undefined || this.#isChanging) return;
+      this.#read();
+      this.#loggedFault = "";
     } catch (error) {
-      if (errorText(error) !== this.#saidFault) log.error(errorText(error));
-      this.#saidFault = errorText(error);
+      if (errorText(error) !== this.#loggedFault) log.error(errorText(error));
+      this.#loggedFault = errorText(error);
     }
   }
 
-  /** The file as it is now. A file that was there and is gone is no empty one: its folder may come back. */
-  #takeUp(): IniFile {
+  /** The file as it is now. When it was deleted it isn't taken for an empty one: its folder may be mounted again. */
+  #read(): IniFile {
     const { statePath } = this.#options;
     const stamp = stateStamp(statePath);
     if (stamp === undefined && this.#stamp !== undefined) {

@@ -1,5 +1,5 @@
-// The page that people see at /: what this server is, which functions it has, how it is set. One HTML document
-// without a script or a request of its own. Who may see it, and its headers, are http/static.ts's affair.
+// The page for people at /: the server, its functions, its settings. One HTML document that has no script and makes no
+// request. http/info.ts gives its data, http/static.ts its headers.
 
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
@@ -9,10 +9,10 @@ export interface PageData {
   readonly info: {
     readonly name: string;
     readonly description: string;
-    /** Seconds since 1970 as the state file has them, "0" when it has none. */
+    /** Seconds since 1970, as the state file spells them; "0" for unknown. */
     readonly creationTime: string;
     readonly statePath: string;
-    /** The version of TabPy whose protocol this server speaks, "2.13.0". */
+    /** The TabPy whose protocol this server speaks, "2.13.0". */
     readonly serverVersion: string;
     /** This program's own version. */
     readonly version: string;
@@ -23,10 +23,10 @@ export interface PageData {
       readonly authentication: boolean;
     };
   };
-  /** Effective settings as text. Everything here is shown: no secret may come in. */
+  /** Effective settings as text. All of them are shown, so none may be a secret. */
   readonly settings: readonly PageSetting[];
   readonly endpoints: readonly PageEndpoint[];
-  /** What stands before every path: "" or "/sub". */
+  /** The prefix of every path: "" or "/sub". */
   readonly prefix: string;
 }
 
@@ -43,14 +43,14 @@ export interface PageEndpoint {
   readonly description: string;
   readonly docstring: string;
   /** JSON, undefined or null for none. */
-  readonly schema?: unknown;
-  /** The endpoint that an alias stands for. */
-  readonly target?: string;
+  readonly schema: unknown;
+  /** The endpoint that an alias stands for; null for a function. */
+  readonly target: string | null;
 }
 
 type Fragment = ReturnType<typeof html>;
 
-// Cleaned as the page is, or the hash would not be that of the text in it.
+// Escaped as the page is, so that the hash is that of the text in it.
 const style = visible(css);
 const styleHash = createHash("sha256").update(style).digest("base64");
 
@@ -63,7 +63,7 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The whole document. What comes in is shown as text, whatever it holds. */
+/** The whole document. All data is shown as text, whatever it contains. */
 export function renderPage(data: PageData): string {
   const page = html`<!doctype html>
 <html lang="en">
@@ -89,7 +89,7 @@ ${linksSection(data.prefix)}
 </body>
 </html>
 `;
-  // `html` makes a promise where one went in, and none did.
+  // `html` returns a promise only when one of the values is a promise.
   if (page instanceof Promise) throw new Error("the page waits for a promise");
   return visible(page.toString());
 }
@@ -206,7 +206,7 @@ ${elsewhere.map(([url, what]) => html`<li><a href="${url}" rel="noreferrer noope
 </section>`;
 }
 
-/** The address as seen from the server's own machine; a proxy before it is not known here. */
+/** The address on the server's own machine; a reverse proxy is not known here. */
 function serverUrl(data: PageData): string {
   const value = (name: string) => data.settings.find((setting) => setting.name === name)?.value;
   const protocol = value("TABPY_TRANSFER_PROTOCOL") ?? "http";
@@ -219,7 +219,7 @@ function creationText(seconds: string): string {
   return Number.isNaN(time.getTime()) ? seconds : time.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
-/** JSON on several lines; "" for null and for what JSON doesn't know, undefined among it. */
+/** JSON on several lines; "" for null, undefined and what JSON can't express. */
 function jsonText(value: unknown): string {
   return value === null ? "" : (JSON.stringify(value, null, 2) ?? "");
 }

@@ -71,18 +71,18 @@ const outcomes: readonly [what: string, statements: string, fault: string | unde
   ],
   ["one that prints where frames go", "import os; os.write(1, b'x' * 100)", undefined],
 ];
-for (const process of ["tryAlone", "tryShared"] as const) {
+for (const method of ["tryAlone", "tryShared"] as const) {
   for (const [what, statements, fault] of outcomes) {
-    test(`${process}() says of ${what}: ${fault ?? "nothing"}`, async () => {
+    test(`${method}() returns the fault of ${what}: ${fault ?? "none"}`, async () => {
       await using one = await startLoader();
-      expect(await one.loader[process](model(statements))).toBe(fault);
-      expect(await one.loader[process](model("pass"))).toBeUndefined();
+      expect(await one.loader[method](model(statements))).toBe(fault);
+      expect(await one.loader[method](model("pass"))).toBeUndefined();
     });
   }
 
-  test(`${process}() ends one that takes too long`, async () => {
+  test(`${method}() ends one that takes too long`, async () => {
     await using one = await startLoader(300);
-    expect(await one.loader[process](model("while True: pass"))).toBe(
+    expect(await one.loader[method](model("while True: pass"))).toBe(
       "f was not loaded within 0.3 s (TABPY_LOAD_TIMEOUT)",
     );
     await one.workers[0]?.ended;

@@ -48,6 +48,7 @@ export const service = {
 /** A registry without a function. */
 export const noEndpoints: EndpointService = {
   list: () => ({}),
+  get: () => undefined,
   status: () => ({}),
   resolve: () => ({ kind: "unknown" }),
   refresh: async () => {},
@@ -55,11 +56,8 @@ export const noEndpoints: EndpointService = {
   add: async () => ({}),
   update: async () => ({}),
   remove: async () => {},
-  staging: {
-    path: "/state/staging",
-    checkSize: () => {},
-    receive: async () => "/state/staging/endpoints/x/1",
-  },
+  uploadPath: "/state/staging",
+  receiveUpload: async () => "/state/staging/endpoints/x/1",
 };
 
 type Groups = Pick<AppOptions, "evaluate" | "query" | "limits">;

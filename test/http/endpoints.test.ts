@@ -1,20 +1,22 @@
-// The management API: what goes to the registry and what comes back, statuses and bodies; uploads on a real folder.
+// The management API: calls of the registry, statuses and bodies.
 
 import { expect, test } from "bun:test";
 import { TabPyError } from "../../src/errors.ts";
 import type { EndpointService } from "../../src/http/types.ts";
 import { pythonJson } from "../../src/python-json.ts";
+import type { EndpointBody } from "../../src/registry/endpoint.ts";
 import { noEndpoints, startApp } from "./app-server.ts";
 
-const add = { description: "é", type: "model", version: 1, target: null };
-const plus = { description: "", type: "alias", version: 2, target: "add" };
+const add = { description: "é", type: "model", version: 1, target: null } as EndpointBody;
+const plus = { description: "", type: "alias", version: 2, target: "add" } as EndpointBody;
 const endpoints: EndpointService = {
   ...noEndpoints,
   list: () => ({ add, "two words": plus }),
+  get: (name) => new Map(Object.entries({ add, "two words": plus })).get(name),
   status: () => ({ add: { version: 1, type: "model", status: "LoadSuccessful", last_error: null } }),
 };
 
-/** What was done with the registry, in order. */
+/** Endpoints whose methods are recorded in `done`, in order. */
 function recorded(overrides: Partial<EndpointService> = {}): {
   endpoints: EndpointService;
   done: unknown[][];
@@ -73,7 +75,7 @@ for (const [path, status, text] of gets) {
   });
 }
 
-test("what is shown is what other processes have deployed by then", async () => {
+test("endpoints and their status are shown after what other processes have deployed was read", async () => {
   for (const path of ["/endpoints", "/endpoints/add", "/status"]) {
     const { endpoints, done } = recorded();
     await using server = await startApp({ endpoints });
@@ -82,7 +84,7 @@ test("what is shown is what other processes have deployed by then", async () => 
   }
 });
 
-test("GET /configurations/endpoint_upload_destination tells clients that they may upload", async () => {
+test("GET /configurations/endpoint_upload_destination has the header that offers uploads", async () => {
   await using server = await startApp({ endpoints });
   const answer = await server.send({ path: "/configurations/endpoint_upload_destination" });
   expect(answer.headers.get("tabpy-upload")).toBe("1");
@@ -90,7 +92,7 @@ test("GET /configurations/endpoint_upload_destination tells clients that they ma
 
 const body = { name: "a name", schema: { x: [1, "é", null] } };
 
-test("POST /endpoints gives the body to the registry, waits for the load and answers 201", async () => {
+test("POST /endpoints passes the body to the registry, waits for the load and answers 201", async () => {
   const { endpoints, done } = recorded();
   await using server = await startApp({ endpoints });
   const answer = await server.send({ method: "POST", path: "/endpoints", body: JSON.stringify(body) });
@@ -100,7 +102,7 @@ test("POST /endpoints gives the body to the registry, waits for the load and ans
   expect(done[1]).toEqual(["settled", 5000, "a name"]);
 });
 
-test("PUT /endpoints/{name} gives name and body to the registry, waits for the load and answers 200", async () => {
+test("PUT /endpoints/{name} passes name and body to the registry, waits for the load and answers 200", async () => {
   const { endpoints, done } = recorded();
   await using server = await startApp({ endpoints });
   const answer = await server.send({
@@ -117,7 +119,7 @@ test("PUT /endpoints/{name} gives name and body to the registry, waits for the l
   expect(done[1]).toEqual(["settled", 5000, "a name"]);
 });
 
-test("DELETE /endpoints/{name} gives the name to the registry and answers 204 without a body", async () => {
+test("DELETE /endpoints/{name} passes the name to the registry and answers 204 without a body", async () => {
   const { endpoints, done } = recorded();
   await using server = await startApp({ endpoints });
   const answer = await server.send({ method: "DELETE", path: "/endpoints/a%20name" });
@@ -125,7 +127,7 @@ test("DELETE /endpoints/{name} gives the name to the registry and answers 204 wi
   expect(done).toEqual([["remove", "a name"]]);
 });
 
-test("numbers of a body come to the registry as they were written", async () => {
+test("numbers of a body reach the registry as they were written", async () => {
   const { endpoints, done } = recorded();
   await using server = await startApp({ endpoints });
   const text = '{"schema": [1.0, 12345678901234567890, -0.0, NaN]}';
@@ -134,11 +136,11 @@ test("numbers of a body come to the registry as they were written", async () => 
 });
 
 const badBodies: readonly [what: string, body: Buffer | string, message: string, info: unknown][] = [
-  ["no body", "", "Input body cannot be empty", {}],
-  ["no JSON", "{", "Failed to decode input body", expect.stringContaining("JSON")],
+  ["an empty body", "", "Input body cannot be empty", {}],
+  ["invalid JSON", "{", "Failed to decode input body", expect.stringContaining("JSON")],
   ["too many levels", "[".repeat(1_000_000), "Failed to decode input body", expect.any(String)],
   [
-    "no UTF-8",
+    "invalid UTF-8",
     Buffer.from([0x22, 0xc3, 0xa9, 0xff, 0x22]),
     "Failed to decode input body",
     "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte",
@@ -159,7 +161,7 @@ for (const [what, body, message, info] of badBodies) {
   }
 }
 
-test("what the registry refuses is answered with its words", async () => {
+test("an error of the registry is answered with its message", async () => {
   const refuse = async () => {
     throw new TabPyError("bad-request", "endpoint add already exists.");
   };
@@ -227,7 +229,7 @@ for (const [path, methods, allow] of wrongMethods) {
   });
 }
 
-test("every call needs credentials where there is a password file", async () => {
+test("every route needs credentials when there is a password file", async () => {
   const { endpoints, done } = recorded();
   await using server = await startApp({
     endpoints,

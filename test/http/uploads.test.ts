@@ -4,16 +4,16 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Staging } from "../../src/registry/staging.ts";
+import { openRegistry } from "../registry/registry-folder.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { type AppServer, noEndpoints, startApp } from "./app-server.ts";
+import { type AppServer, startApp } from "./app-server.ts";
 
 const upload = "/configurations/endpoint_upload_destination/endpoints";
 
 interface UploadServer extends AsyncDisposable {
   readonly server: AppServer;
   readonly folder: string;
-  /** All that lies in the staging folder, folders too. */
+  /** Everything in the state folder, folders too. */
   staged(): string[];
 }
 
@@ -21,7 +21,7 @@ interface UploadServer extends AsyncDisposable {
 async function startUploads(): Promise<UploadServer> {
   const folder = temporaryFolder();
   const server = await startApp({
-    endpoints: { ...noEndpoints, staging: new Staging(folder.path, 100_000) },
+    endpoints: openRegistry({ folder: folder.path, maxArchiveBytes: 100_000 }).registry,
     limits: { maxBytes: 100, maxBufferedBytes: 100 },
   });
   return {
@@ -41,7 +41,7 @@ for (const [what, body] of [
   ["whose size is announced", archive],
   ["in chunks", [archive.subarray(0, 10), archive.subarray(10)]],
 ] as const) {
-  test(`PUT of an archive ${what} is held to its own limit, and answered with 201 and its folder`, async () => {
+  test(`PUT of an archive ${what} has its own limit, and is answered with 201 and its folder`, async () => {
     await using uploads = await startUploads();
     const answer = await uploads.server.send({
       method: "PUT",
@@ -73,7 +73,7 @@ for (const [what, body, size] of [
   });
 }
 
-test("PUT of an archive that breaks off leaves nothing", async () => {
+test("PUT of an archive that ends early leaves nothing", async () => {
   await using uploads = await startUploads();
   const socket = connect({ host: "127.0.0.1", port: uploads.server.port });
   socket.write(`PUT ${upload}/f/1/pickle_archive HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n12345`);

@@ -1,4 +1,4 @@
-// Aliases: what they lead to, and what is refused so that they lead somewhere.
+// Aliases: which endpoint they resolve to, and which targets are refused.
 
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ async function openAliases(): Promise<TestRegistry> {
   return one;
 }
 
-test("an alias serves what its chain leads to, under that name", async () => {
+test("an alias resolves to the function at the end of its chain", async () => {
   await using one = await openAliases();
   for (const name of ["f", "first", "second"]) {
     expect(one.registry.resolve(name)).toMatchObject({ kind: "model", model: { name: "f", version: 1 } });
@@ -46,13 +46,13 @@ test("an alias has its target as its only dependency, no archive, and is loaded"
   });
 });
 
-test("add() takes the first dependency for a target that isn't given, as TabPy's client sends it", async () => {
+test("add() uses the first dependency as the target when there is no target, as TabPy's client sends it", async () => {
   await using one = await openAliases();
   await one.registry.add({ name: "third", type: "alias", target: null, dependencies: ["g", "f"] });
   expect(one.registry.list().third).toMatchObject({ target: "g", dependencies: ["g"] });
 });
 
-test("update() leads an alias elsewhere at once", async () => {
+test("update() changes the target of an alias at once", async () => {
   await using one = await openAliases();
   const { revision } = one.registry;
   await one.registry.update("first", { target: "g" });
@@ -62,7 +62,7 @@ test("update() leads an alias elsewhere at once", async () => {
   expect(one.serves("second")).toBe("code of f");
 });
 
-test("update() of something else leaves the target, and needs no src_path", async () => {
+test("update() of another member keeps the target, and needs no src_path", async () => {
   await using one = await openAliases();
   await one.registry.update("first", { description: "new", should_update_version: true });
   expect(one.registry.list().first).toMatchObject({ target: "f", description: "new", version: 2 });
@@ -115,14 +115,14 @@ for (const [what, act, message] of refused) {
   });
 }
 
-test("remove() takes functions once no alias stands for them", async () => {
+test("remove() removes a function only when no alias leads to it", async () => {
   await using one = await openAliases();
   for (const name of ["second", "first", "f"]) await one.registry.remove(name);
   expect(Object.keys(one.registry.list())).toEqual(["g"]);
   expect(one.serves("first")).toBe("unknown");
 });
 
-test("resolve() says of a circle that another program has written that it is one", async () => {
+test("resolve() reports a loop of aliases that another program has written", async () => {
   await using one = await openAliases();
   const path = join(one.folder, "state.ini");
   writeFileSync(path, readFileSync(path, "utf8").replace('"target": "f"', '"target": "second"'));
@@ -136,7 +136,7 @@ test("resolve() says of a circle that another program has written that it is one
   expect(one.serves("second")).toBe("code of g");
 });
 
-test("resolve() knows no alias whose target another program has removed", async () => {
+test("resolve() returns unknown for an alias whose target another program has removed", async () => {
   await using one = await openAliases();
   const path = join(one.folder, "state.ini");
   writeFileSync(path, readFileSync(path, "utf8").replace(/^f = .*\n/gm, ""));

@@ -55,14 +55,14 @@ test("unescapeDocstring() reads ASCII as Python's unicode_escape does, where tha
   expect(readable.map(unescapeDocstring)).toEqual(expected.filter((text) => text !== null));
 });
 
-/** What TabPy has written and couldn't read rightly, or not at all. */
+/** Values that TabPy writes and then misreads or can't read. */
 const rawForms: readonly [what: string, value: string, text: string][] = [
   ["lines", "Adds.\n\nParameters\n----------\nx : int", "Adds.\n\nParameters\n----------\nx : int"],
   ["characters beyond ASCII", "Größe 日本 😀", "Größe 日本 😀"],
   ["characters beside escapes", "é\\n\\xe9\\u65e5", "é\né日"],
   ["a backslash at the end", "C:\\", "C:\\"],
-  ["a backslash before what is no escape", "\\d+ \\( \\ ", "\\d+ \\( \\ "],
-  ["an escape that is cut", "\\x4 \\u00e \\U0001f60", "\\x4 \\u00e \\U0001f60"],
+  ["a backslash that starts no escape", "\\d+ \\( \\ ", "\\d+ \\( \\ "],
+  ["an incomplete escape", "\\x4 \\u00e \\U0001f60", "\\x4 \\u00e \\U0001f60"],
   ["an escape beyond Unicode", "\\U00110000", "\\U00110000"],
   ["a name of a character", "\\N{BULLET}", "\\N{BULLET}"],
 ];
@@ -82,7 +82,7 @@ function randomTexts(count: number, seed: number): string[] {
   );
 }
 
-/** What Python makes of the values; null for what it can't decode. */
+/** What Python decodes the values to; null for what it can't decode. */
 function askPython(direction: "encode" | "decode", values: readonly string[]): (string | null)[] {
   const program = `
 import json, sys, warnings

@@ -1,4 +1,4 @@
-// Which archive serves while another is loaded, when it can't be, and after a restart.
+// Which archive serves while another one is loaded, when that fails, and after a restart.
 
 import { expect, test } from "bun:test";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { archivesOf, newVersion, openRegistry, restart } from "./registry-folder
 /** Every way to give a function new code. */
 const ways: readonly [what: string, body: object, version: number][] = [
   ["a new version", newVersion, 2],
-  ["the same version anew", {}, 1],
+  ["the same version again", {}, 1],
 ];
 
 for (const [what, body, version] of ways) {
@@ -29,7 +29,7 @@ for (const [what, body, version] of ways) {
     expect(one.loads).toEqual(["old, own", "new, own"]);
   });
 
-  test(`when ${what} doesn't load the old code serves on`, async () => {
+  test(`when ${what} doesn't load the old code keeps serving`, async () => {
     await using one = openRegistry();
     await one.add("f", "old");
     await one.update("f", "bad", body);
@@ -39,7 +39,7 @@ for (const [what, body, version] of ways) {
     expect(one.logLines.join("\n")).toContain(`Cannot load endpoint f, version ${version}: no pickle: bad`);
   });
 
-  test(`when ${what} doesn't load, and then a third, the old code serves on`, async () => {
+  test(`when ${what} doesn't load, and then a third, the old code keeps serving`, async () => {
     await using one = openRegistry();
     await one.add("f", "old");
     await one.update("f", "bad", body);
@@ -80,7 +80,7 @@ for (const [what, body, version] of ways) {
   });
 }
 
-test("only the last of two deployments that load at one time counts", async () => {
+test("of two deployments that load concurrently only the last one counts", async () => {
   await using one = openRegistry();
   await one.add("f", "one");
   const releases = [one.hold("two"), one.hold("three")];
@@ -97,7 +97,7 @@ test("only the last of two deployments that load at one time counts", async () =
   expect(one.serves("f")).toBe("three");
 });
 
-test("an archive that is put in its place while an earlier one ends its load stays there", async () => {
+test("an archive that is installed while the load of an earlier one ends is kept", async () => {
   await using one = openRegistry();
   const release = one.hold("one");
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("one") });
@@ -112,7 +112,7 @@ test("an archive that is put in its place while an earlier one ends its load sta
   expect(archivesOf(one, "f")).toEqual(["1", "2"]);
 });
 
-test("an archive that was moved aside while it was loaded stays there", async () => {
+test("an archive that was moved aside while it was loaded is kept", async () => {
   await using one = openRegistry();
   const release = one.hold("one");
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("one") });
@@ -127,7 +127,7 @@ test("an archive that was moved aside while it was loaded stays there", async ()
   expect(archivesOf(one, "f")).toEqual(["1", "replaced-1"]);
 });
 
-test("when a new version doesn't load, and then another archive of that version, the old code serves on", async () => {
+test("when a new version doesn't load, and then another archive of that version, the old code keeps serving", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   await one.update("f", "bad", newVersion);
@@ -150,7 +150,7 @@ test("a function that never loaded can't be called", async () => {
   });
 });
 
-test("a removed function is gone at once, also while it loads", async () => {
+test("a removed function is unknown at once, also while it loads", async () => {
   await using one = openRegistry();
   const release = one.hold("slow");
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("slow") });
@@ -164,7 +164,7 @@ test("a removed function is gone at once, also while it loads", async () => {
   expect([one.serves("f"), one.registry.status(), archivesOf(one, "f")]).toEqual(["unknown", {}, []]);
 });
 
-test("a function that is deployed again under its name is another one", async () => {
+test("a function that is removed and deployed again has another key", async () => {
   await using one = openRegistry();
   await one.add("f", "same");
   const before = one.registry.resolve("f");
@@ -176,7 +176,7 @@ test("a function that is deployed again under its name is another one", async ()
   expect(after.model.key).not.toBe(before.model.key);
 });
 
-test("a function that is deployed under the name of a removed one never serves what that one left", async () => {
+test("a function with the name of a removed one never serves the archives that were left of it", async () => {
   await using one = openRegistry();
   await one.add("f", "removed");
   await one.registry.remove("f");
@@ -193,7 +193,7 @@ test("a function that is deployed under the name of a removed one never serves w
   expect(again.serves("f")).toContain("no query object");
 });
 
-test("settled() waits for the loads of one name, or of all, and no longer than it is told", async () => {
+test("settled() waits for the loads of one name, or of all, until its time limit", async () => {
   await using one = openRegistry();
   const release = one.hold("slow");
   await one.registry.add({ name: "slow", type: "model", src_path: one.stage("slow") });
@@ -207,7 +207,7 @@ test("settled() waits for the loads of one name, or of all, and no longer than i
   expect(one.status("slow")).toMatchObject({ status: "LoadSuccessful" });
 });
 
-/** Until what needs no more than a few turns of the event loop and the disk has happened. */
+/** Waits a few turns of the event loop. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
-// A registry on real folders, with a function in place of the processes that load archives: it looks at the text of
-// an archive. "bad ..." doesn't load, everything else does, and a text can be held until the test lets it go.
+// A registry on real folders, with a function in place of the processes that load archives. It reads the text of an
+// archive: "bad ..." doesn't load, everything else does, and a test can delay the load of a text.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,59 +14,60 @@ export interface TestRegistry extends AsyncDisposable {
   /** Text of each archive that was loaded, and where: `own` or `shared`. */
   readonly loads: readonly string[];
   readonly logLines: readonly string[];
-  readonly audited: readonly string[];
+  /** Messages of the audit log. */
+  audited(): readonly string[];
   /** Loads of archives with this text wait until the returned function is called. */
   hold(text: string): () => void;
-  /** Resolves when a load of an archive with this text has begun. */
+  /** Resolves when a load of an archive with this text has started. */
   loading(text: string): Promise<void>;
-  /** Put an archive into the staging folder; the folder that a client would deploy. */
+  /** Put an archive into the staging folder. Returns the folder that a client would deploy. */
   stage(text: string, name?: string): string;
   /** Deploy an archive and wait for its load: version 1. */
   add(name: string, text: string, body?: object): Promise<void>;
-  /** The same for a new version, or for the version that is there. */
+  /** The same for a new version or for the present one. */
   update(name: string, text: string, body?: object): Promise<void>;
-  /** The text of the archive that serves `name`, or why none does. */
+  /** The text of the archive that serves `name`, or the reason why none does. */
   serves(name: string): string;
   status(name: string): unknown;
 }
 
 export interface FolderOptions extends Partial<RegistryOptions> {
-  /** An existing folder; a new one, removed at the end, when it is left out. */
+  /** An existing folder. Default: a new one, removed at the end. */
   readonly folder?: string;
 }
 
-/** A registry that has not been started: nothing is loaded but what the test deploys. */
+/** A registry that has not been started, so that only what the test deploys is loaded. */
 export function openRegistry({ folder, ...options }: FolderOptions = {}): TestRegistry {
   const temporary = folder === undefined ? temporaryFolder() : undefined;
   const home = folder ?? temporary?.path ?? "";
   const loads: string[] = [];
   const logLines: string[] = [];
-  const audited: string[] = [];
   const held = new Map<string, Promise<void>>();
-  const begun = new Map<string, PromiseWithResolvers<void>>();
-  const beginOf = (text: string) => {
-    const found = begun.get(text) ?? Promise.withResolvers<void>();
-    begun.set(text, found);
+  const started = new Map<string, PromiseWithResolvers<void>>();
+  const startOf = (text: string) => {
+    const found = started.get(text) ?? Promise.withResolvers<void>();
+    started.set(text, found);
     return found;
+  };
+  const tryLoad = async (model: Model, process: "own" | "shared") => {
+    const text = readFileSync(model.archive, "utf8");
+    loads.push(`${text}, ${process}`);
+    startOf(text).resolve();
+    await held.get(text);
+    return text.startsWith("bad") ? `no pickle: ${text}` : undefined;
   };
   const registry = new Registry({
     statePath: home,
     queryObjectPath: join(home, "query_objects"),
     maxArchiveBytes: 1000,
-    load: async (model, process) => {
-      const text = readFileSync(model.archive, "utf8");
-      loads.push(`${text}, ${process}`);
-      beginOf(text).resolve();
-      await held.get(text);
-      return text.startsWith("bad") ? `no pickle: ${text}` : undefined;
-    },
+    tryAlone: (model) => tryLoad(model, "own"),
+    tryShared: (model) => tryLoad(model, "shared"),
     log: createLogger((line) => logLines.push(line), "INFO", "registry.ts"),
-    audit: (message) => audited.push(message),
     ...options,
   });
   let stagings = 0;
   const stage = (text: string, name = "x") => {
-    const place = join(registry.staging.path, "endpoints", name, String(++stagings));
+    const place = join(registry.uploadPath, "endpoints", name, String(++stagings));
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, "pickle_archive"), text);
     return place;
@@ -76,13 +77,14 @@ export function openRegistry({ folder, ...options }: FolderOptions = {}): TestRe
     folder: home,
     loads,
     logLines,
-    audited,
+    audited: () =>
+      logLines.flatMap((line) => / \[INFO\] \(audit\.ts:audit:\d+\): (.*)/.exec(line)?.[1] ?? []),
     hold: (text) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.set(text, promise);
       return resolve;
     },
-    loading: (text) => beginOf(text).promise,
+    loading: (text) => startOf(text).promise,
     stage,
     add: async (name, text, body = {}) => {
       await registry.add({ name, type: "model", src_path: stage(text, name), ...body });
@@ -109,7 +111,7 @@ export function openRegistry({ folder, ...options }: FolderOptions = {}): TestRe
   };
 }
 
-/** Longer than any load of a test; reached only when a test forgets what it holds. */
+/** Longer than any load of a test; reached only when a test doesn't release a held load. */
 const settleMs = 10_000;
 
 export const newVersion = { should_update_version: true };
@@ -118,7 +120,7 @@ function textOf({ archive }: Model): string {
   return readFileSync(archive, "utf8");
 }
 
-/** Another registry on the same folder, with everything loaded that it loads at its start. */
+/** Another registry on the same folder, after its loads at the start. */
 export async function restart(one: TestRegistry): Promise<TestRegistry> {
   const again = openRegistry({ folder: one.folder });
   await again.registry.start();

@@ -1,4 +1,4 @@
-// Deploying, changing and removing functions, and every refusal in TabPy's words.
+// Deploying and removing functions, and every refusal with TabPy's message.
 
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseExactJson, pythonJson } from "../../src/python-json.ts";
 import { newVersion, openRegistry, snapshot } from "./registry-folder.ts";
 
-test("add() deploys version 1 with what the body says", async () => {
+test("add() deploys version 1 with the members of the body", async () => {
   await using one = openRegistry();
   const body = {
     name: "two words-and_more",
@@ -32,9 +32,16 @@ test("add() deploys version 1 with what the body says", async () => {
   expect(Number.isInteger(creation_time)).toBe(true);
   expect(one.registry.list()).toEqual(answer);
   expect(one.serves(body.name)).toBe("code");
-  expect(one.audited).toEqual(["Endpoint two words-and_more added, version 1, type model"]);
+  expect(one.audited()).toEqual(["Endpoint two words-and_more added, version 1, type model"]);
   await using again = openRegistry({ folder: one.folder });
   expect(again.registry.list()).toEqual(answer);
+});
+
+test("get() shows one endpoint as list() does, and knows no other names", async () => {
+  await using one = openRegistry();
+  await one.add("f", "code");
+  expect(pythonJson(one.registry.get("f"))).toBe(pythonJson(one.registry.list().f));
+  for (const name of ["g", "__proto__", "toString"]) expect(one.registry.get(name)).toBeUndefined();
 });
 
 test("add() has a default for everything but name, type and src_path", async () => {
@@ -53,10 +60,10 @@ test("add() has a default for everything but name, type and src_path", async () 
 const names = "endpoint name can only contain: a-z, A-Z, 0-9, underscore, hyphens and spaces.";
 const change = "Error when changing TabPy state:";
 const badAdds: readonly [what: string, body: unknown, message: string][] = [
-  ["no object", [], "name is required to add an endpoint."],
+  ["a list", [], "name is required to add an endpoint."],
   ["null", null, "name is required to add an endpoint."],
   ["no name", { type: "model" }, "name is required to add an endpoint."],
-  ["a name that is no text", { name: 5 }, "endpoint name must be a string."],
+  ["a name that is a number", { name: 5 }, "endpoint name must be a string."],
   ["a name that is null", { name: null }, "endpoint name must be a string."],
   ...[
     "",
@@ -85,10 +92,10 @@ const badAdds: readonly [what: string, body: unknown, message: string][] = [
     { name: "f", type: "model", src_path: null },
     "src_path is required to add/update an endpoint.",
   ],
-  ["a src_path that is no text", { name: "f", type: "model", src_path: 5 }, "src_path must be a string."],
+  ["a src_path that is a number", { name: "f", type: "model", src_path: 5 }, "src_path must be a string."],
   ["no type", { name: "f", src_path: "SOURCE" }, `${change} endpoint type must be a string.`],
   [
-    "a type that is no text",
+    "a type that isn't text",
     { name: "f", type: 5, src_path: "SOURCE" },
     `${change} endpoint type must be a string.`,
   ],
@@ -98,7 +105,7 @@ const badAdds: readonly [what: string, body: unknown, message: string][] = [
     `${change} endpoint type must be model or alias, got x.`,
   ],
   ...["description", "docstring", "target"].map((member): [string, unknown, string] => [
-    `a ${member} that is no text`,
+    `a ${member} that isn't text`,
     { name: "f", type: "model", src_path: "SOURCE", [member]: ["x"] },
     `${change} ${member} must be a string.`,
   ]),
@@ -154,11 +161,11 @@ for (const name of goodNames) {
   });
 }
 
-test("remove() takes away the archives and what was staged, and nothing else", async () => {
+test("remove() deletes the archives and staged files of the function, and nothing else", async () => {
   await using one = openRegistry();
   for (const name of ["a", "b"]) await one.add(name, `code of ${name}`);
   await one.registry.remove("a");
-  expect(one.audited.at(-1)).toBe("Endpoint a removed");
+  expect(one.audited().at(-1)).toBe("Endpoint a removed");
   expect(readdirSync(join(one.folder, "query_objects"))).toEqual(["b"]);
   expect(readdirSync(join(one.folder, "staging", "endpoints"))).toEqual(["b"]);
   expect([one.serves("a"), one.serves("b")]).toEqual(["unknown", "code of b"]);
@@ -177,7 +184,7 @@ test("remove() touches no folder for a name in the state file that leads elsewhe
   const path = join(one.folder, "state.ini");
   const name = "../victim";
   writeFileSync(path, readFileSync(path, "utf8").replace(/^f = /gm, `${name} = `));
-  const victims = [one.folder, one.registry.staging.path].map((folder) => join(folder, "victim", "1"));
+  const victims = [one.folder, one.registry.uploadPath].map((folder) => join(folder, "victim", "1"));
   for (const victim of victims) {
     mkdirSync(victim, { recursive: true });
     writeFileSync(join(victim, "pickle_archive"), "");
@@ -190,7 +197,7 @@ test("remove() touches no folder for a name in the state file that leads elsewhe
   expect(one.registry.list()).toEqual({});
 });
 
-test("remove() takes a function that names itself as a dependency, and none that another one names", async () => {
+test("remove() removes a function that depends on itself, and refuses one that another depends on", async () => {
   await using one = openRegistry();
   await one.add("f", "code", { dependencies: ["f"] });
   await one.add("g", "code", { dependencies: ["x", "f"] });
@@ -203,7 +210,7 @@ test("remove() takes a function that names itself as a dependency, and none that
   expect(one.registry.list()).toEqual({});
 });
 
-test("an endpoint is deployed whole or not at all where its folder can't be made", async () => {
+test("an endpoint whose folder can't be made is not deployed at all", async () => {
   await using one = openRegistry();
   writeFileSync(join(one.folder, "query_objects"), "no folder");
   await expect(one.add("f", "code")).rejects.toThrow();
@@ -213,7 +220,7 @@ test("an endpoint is deployed whole or not at all where its folder can't be made
   expect(one.serves("f")).toBe("code");
 });
 
-test("deployments of many functions at one time all come through", async () => {
+test("concurrent deployments of many functions all succeed", async () => {
   await using one = openRegistry();
   const all = Array.from({ length: 20 }, (_, at) => `f${at}`);
   await Promise.all(all.map((name) => one.add(name, `code of ${name}`)));
@@ -221,7 +228,7 @@ test("deployments of many functions at one time all come through", async () => {
   expect(all.map(one.serves)).toEqual(all.map((name) => `code of ${name}`));
 });
 
-test("of two deployments of one name at one time one is refused, and leaves nothing", async () => {
+test("of two concurrent deployments of one name one is refused, and leaves nothing", async () => {
   await using one = openRegistry();
   const results = await Promise.allSettled(["one", "two"].map((text) => one.add("f", text)));
   expect(results.map((result) => result.status).sort()).toEqual(["fulfilled", "rejected"]);
@@ -230,7 +237,7 @@ test("of two deployments of one name at one time one is refused, and leaves noth
   expect(readdirSync(join(one.folder, "query_objects", "f"))).toEqual(["1"]);
 });
 
-test("removals and deployments of one name at one time leave what the state file says", async () => {
+test("concurrent removals and deployments of one name leave archives that match the state file", async () => {
   await using one = openRegistry();
   await one.add("f", "start");
   for (let round = 0; round < 20; round++) {

@@ -14,7 +14,7 @@ const unset: ServiceInfo = {
   prefix: "",
 };
 
-/** What a folder with this state.ini says; undefined for one without the file. */
+/** The service of a folder with this state.ini, or without the file for undefined. */
 function read(state: string | undefined): ServiceInfo {
   using folder = temporaryFolder();
   if (state !== undefined) writeFileSync(folder.file("state.ini"), state);
@@ -108,7 +108,7 @@ Revision Number = 1
     });
   }
 
-  test("names the file and the line of what is no configparser syntax", () => {
+  test("names the file and the line of invalid syntax", () => {
     const message = messageOf(() => read("[Service Info]\nName = x\nnonsense\n"));
     expect(message).toContain("state.ini");
     expect(message).toMatch(/line 3|:3\b/);

@@ -1,4 +1,4 @@
-// What may be deployed from the staging folder, and what becomes of uploads: real files and streams.
+// Which folders may be deployed, and what a deployment copies: real files.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { openRegistry } from "./registry-folder.ts";
 const outside = "src_path must be a folder inside the upload destination";
 const noArchive = "src_path must hold a file pickle_archive";
 
-/** The folder below which every place is made: `staging` beside `elsewhere`, which has an archive too. */
+/** Makes `staging` below `folder`, and `elsewhere` beside it, which has an archive too. */
 function place(folder: string): { staging: string; elsewhere: string; good: string } {
   const staging = join(folder, "staging");
   const good = join(staging, "endpoints", "f", "1");
@@ -26,8 +26,8 @@ type Places = ReturnType<typeof place>;
 const badSources: readonly [what: string, path: (places: Places) => string, message: string][] = [
   ["another folder", ({ elsewhere }) => elsewhere, outside],
   ["another folder by ..", ({ staging }) => `${staging}/endpoints/../../staging-elsewhere`, outside],
-  ["another folder that isn't there", ({ elsewhere }) => `${elsewhere}/nothing`, outside],
-  ["a way out that isn't there", ({ staging }) => `${staging}/../nothing`, outside],
+  ["another folder that doesn't exist", ({ elsewhere }) => `${elsewhere}/nothing`, outside],
+  ["a way out that doesn't exist", ({ staging }) => `${staging}/../nothing`, outside],
   ["the staging folder itself", ({ staging }) => staging, outside],
   ["the root", () => "/", outside],
   ["nothing", () => "", outside],
@@ -107,7 +107,7 @@ test("source() finds a folder inside, also by a detour and where the state folde
   }
 });
 
-test("source() has nothing for a folder inside that isn't there", async () => {
+test("source() returns undefined for a folder inside that doesn't exist", async () => {
   using folder = temporaryFolder();
   const staging = new Staging(folder.path, 100);
   expect(await staging.source(join(staging.path, "endpoints", "f", "1"))).toBeUndefined();
@@ -125,7 +125,7 @@ test("a deployment refuses a link among its files, and leaves nothing", async ()
   expect(readdirSync(join(one.folder, "query_objects", "f"))).toEqual([]);
 });
 
-test("a deployment copies what a client has put into the staging folder, with all files", async () => {
+test("a deployment copies all files that a client has put into the staging folder", async () => {
   await using one = openRegistry();
   const source = one.stage("code");
   mkdirSync(join(source, "more"));

@@ -1,4 +1,4 @@
-// What a start loads, and what serves when the archives are not as they were left.
+// What a start loads, and which archive serves when archives were changed between.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -55,7 +55,7 @@ test("a start loads every model, one after the other in a shared process, and se
   ).toHaveLength(1);
 });
 
-test("a start doesn't load what was removed before its turn", async () => {
+test("a start doesn't load a function that was removed before its turn", async () => {
   await using one = openRegistry();
   await one.add("a", "first");
   await one.add("b", "second");
@@ -78,7 +78,7 @@ const broken: Readonly<Record<string, (place: string) => void>> = {
   },
 };
 for (const [what, breakIt] of Object.entries(broken)) {
-  test(`a start where an archive ${what} says so and serves the rest`, async () => {
+  test(`a start where an archive ${what} reports it and serves the rest`, async () => {
     await using one = openRegistry();
     await one.add("a", "first");
     await one.add("b", "second");
@@ -95,7 +95,7 @@ for (const [what, breakIt] of Object.entries(broken)) {
   });
 }
 
-test("a start where a deployment was cut between its two renames serves the archive moved aside", async () => {
+test("a start after a deployment was killed between its two renames serves the archive moved aside", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   const home = join(one.folder, "query_objects", "f");
@@ -126,7 +126,7 @@ test("a start serves TabPy's archives where TABPY_QUERY_OBJECT_PATH names anothe
   expect(existsSync(join(one.folder, "query_objects", "f"))).toBe(false);
 });
 
-test("an endpoint of a type that is none doesn't load", async () => {
+test("an endpoint of an unknown type doesn't load", async () => {
   await using one = openRegistry();
   writeFileSync(
     join(one.folder, "state.ini"),

@@ -1,4 +1,4 @@
-// Random registries for state.test.ts, from a seed: names, texts and JSON of every kind that a state file may hold.
+// Random registries for state.test.ts, from a seed: names, texts and JSON of every kind that a state file may contain.
 
 import { createRandom, pick, type Random } from "../support/random.ts";
 
@@ -51,7 +51,7 @@ export function generateRegistries(count: number, seed: number): StateCase[][] {
   });
 }
 
-/** The same with docstrings that configparser can hold as they are, which TabPy writes raw. */
+/** The same with docstrings that configparser can store as they are, which TabPy writes raw. */
 export function generateRawRegistries(count: number, seed: number): StateCase[][] {
   const random = createRandom(seed + 1);
   const parts = [..."ab=:[]%é日😀. ", "\n", "\n\n", "\n    ", " - ", "%(x)s"];

@@ -1,4 +1,4 @@
-"""What Python's own configparser, and so TabPy, makes of state files and writes into them.
+"""Reads and writes state files with Python's own configparser, as TabPy does.
 
 Reads one JSON request from stdin and writes one JSON answer to stdout, so that all registries cost one process.
 """

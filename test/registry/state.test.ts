@@ -72,7 +72,7 @@ test("readState() reads 200 registries as TabPy writes them, docstrings escaped 
   }
 });
 
-test("the registries hold what is hard to write", () => {
+test("the registries contain what is hard to write", () => {
   const all = [...registries, ...rawRegistries].flat().map((one) => one.record + one.docstring);
   for (const hard of ["%(", "\\ud800", "😀", "1.0", "1E+400", '"__proto__"', "\n\n", "\\u2028"]) {
     expect(all.filter((text) => text.includes(hard.replace("\\u2028", "\u2028"))).length).toBeGreaterThan(5);
@@ -93,14 +93,14 @@ test("a hundred rewrites of a state file change its revision number and nothing 
   }
 });
 
-test("setEndpoint() takes out one endpoint and leaves the others as they stand", () => {
+test("setEndpoint() removes one endpoint and doesn't change the others", () => {
   const state = parseState(stateText(["a = {}", 'b = {"version": 1.0}'], ["a = x", "b = raw é"]));
   setEndpoint(state, "a", undefined);
   expect(state.ownOptions("Query Objects Service Versions")).toEqual([["b", '{"version": 1.0}']]);
   expect(state.ownOptions("Query Objects Docstrings")).toEqual([["b", "raw é"]]);
 });
 
-test("endpointsOf() gives a record what it lacks", () => {
+test("endpointsOf() has defaults for missing members", () => {
   const [endpoint] = endpointsOf(parseState(stateText(["a = {}"], []))).values();
   expect(endpoint).toEqual({
     name: "a",
@@ -118,7 +118,7 @@ test("endpointsOf() gives a record what it lacks", () => {
   });
 });
 
-test("endpointsOf() takes members of a wrong type for missing ones", () => {
+test("endpointsOf() treats members of a wrong type as missing", () => {
   const record =
     '{"description": 5, "type": null, "version": "2", "dependencies": [1], "target": {}, "is_public": "yes"}';
   const [endpoint] = endpointsOf(parseState(stateText([`a = ${record}`], []))).values();
@@ -137,7 +137,7 @@ const faults: readonly [what: string, text: string, message: string][] = [
     stateText(["a = {", "b = {}"], []),
     'Cannot read the endpoint "a" ("PATH" line 4): expected JSON, got',
   ],
-  ["no object", stateText(["b = {}", "a = [1]"], []), 'endpoint "a" ("PATH" line 5): expected a JSON object'],
+  ["a list", stateText(["b = {}", "a = [1]"], []), 'endpoint "a" ("PATH" line 5): expected a JSON object'],
   ["null", stateText(["a = null"], []), "line 4): expected a JSON object"],
   ["an empty record", stateText(["a ="], []), "line 4): expected JSON, got"],
   [
@@ -150,8 +150,8 @@ const faults: readonly [what: string, text: string, message: string][] = [
     stateText(["a = {}"], ["a = 5%"]),
     'Cannot read "a" (PATH line 6): expected "%%"',
   ],
-  ["a line that is none", "[Meta]\n\nnothing\n", 'Cannot read "PATH" line 3: expected "name = value"'],
-  ["two of a section", "[Meta]\n[Meta]\n", 'Cannot read "PATH" line 2: expected each section once'],
+  ["an invalid line", "[Meta]\n\nnothing\n", 'Cannot read "PATH" line 3: expected "name = value"'],
+  ["a section twice", "[Meta]\n[Meta]\n", 'Cannot read "PATH" line 2: expected each section once'],
 ];
 for (const [what, text, message] of faults) {
   test(`readState() and endpointsOf() name file and line of ${what}`, () => {
@@ -186,7 +186,7 @@ test("writeState() keeps the mode of the file", async () => {
   expect(readdirSync(folder.path)).toEqual(["state.ini"]);
 });
 
-test("writeState() counts on from a revision number that is none", async () => {
+test("writeState() counts from 0 after an invalid revision number", async () => {
   using folder = temporaryFolder();
   writeFileSync(join(folder.path, "state.ini"), "[Meta]\nRevision Number = many\n");
   await writeState(folder.path, readState(folder.path));
@@ -205,7 +205,7 @@ function endpointOf({ name, record, docstring }: StateCase): Endpoint {
   return parseEndpoint(name, parseExactJson(record) as Record<string, unknown>, docstring);
 }
 
-/** The state file that holds a registry. */
+/** The state file of a registry. */
 async function textOf(registry: readonly StateCase[]): Promise<string> {
   using folder = temporaryFolder();
   const state = readState(folder.path);

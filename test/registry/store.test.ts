@@ -23,23 +23,23 @@ async function openTwo(): Promise<{ one: TestRegistry; other: TestRegistry } & A
   };
 }
 
-async function takeUp(other: TestRegistry): Promise<void> {
+async function refresh(other: TestRegistry): Promise<void> {
   await other.registry.refresh();
   await other.registry.settled(5000);
 }
 
-test("refresh() takes up what another process has deployed, changed and removed", async () => {
+test("refresh() reads what another process has deployed, changed and removed", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   const { revision } = other.registry;
   await one.add("g", "code of g");
   expect(other.serves("g")).toBe("unknown");
-  await takeUp(other);
+  await refresh(other);
   expect(other.serves("g")).toBe("code of g");
   expect(other.registry.revision).toBeGreaterThan(revision);
   await one.update("g", "new code of g", newVersion);
   await one.registry.add({ name: "alias", type: "alias", target: "g" });
-  await takeUp(other);
+  await refresh(other);
   expect(["g", "alias"].map(other.serves)).toEqual(["new code of g", "new code of g"]);
   expect(other.registry.list()).toEqual(one.registry.list());
   await one.registry.remove("alias");
@@ -48,19 +48,19 @@ test("refresh() takes up what another process has deployed, changed and removed"
   expect(["f", "g", "alias"].map(other.serves)).toEqual(["old", "unknown", "unknown"]);
 });
 
-test("refresh() loads nothing again whose archive is the same", async () => {
+test("refresh() doesn't load an unchanged archive again", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   const loads = other.loads.length;
   await one.registry.add({ name: "alias", type: "alias", target: "f" });
   const path = join(one.folder, "state.ini");
   writeFileSync(path, readFileSync(path, "utf8").replace('"description": ""', '"description": "by hand"'));
-  await takeUp(other);
+  await refresh(other);
   expect(other.registry.list().f?.description).toBe("by hand");
   expect(other.loads).toHaveLength(loads);
 });
 
-test("what another process removes while it is loaded here is forgotten", async () => {
+test("a function that another process removes while it is loaded here is forgotten", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   const release = other.hold("bad");
@@ -74,17 +74,17 @@ test("what another process removes while it is loaded here is forgotten", async 
   expect(other.logLines.filter((line) => line.includes("Cannot load"))).toEqual([]);
 });
 
-test("refresh() takes up a version whose archive is as absent as that of the one before", async () => {
+test("refresh() reads a new version when neither it nor the one before has an archive", async () => {
   await using one = openRegistry();
   const path = join(one.folder, "state.ini");
   for (const version of [1, 2]) {
     writeFileSync(path, versions(`f = {"version": ${version}, "type": "model"}`));
-    await takeUp(one);
+    await refresh(one);
     expect(one.status("f")).toMatchObject({ version, status: "LoadFailed" });
   }
 });
 
-test("a started registry looks for changes by itself", async () => {
+test("a started registry polls for changes", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   await one.add("g", "code of g");
@@ -95,12 +95,12 @@ test("a function that another process removed and deployed again in the same sec
   await using both = await openTwo();
   const { one, other } = both;
   await replaceInOneSecond(one);
-  await takeUp(other);
+  await refresh(other);
   expect(other.serves("f")).toBe("new");
   expect(other.loads).toEqual(["old, shared", "new, own"]);
 });
 
-test("a change takes up first what another process did, also in the same second", async () => {
+test("a change first reads what another process did, also in the same second", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   await replaceInOneSecond(one);
@@ -110,7 +110,7 @@ test("a change takes up first what another process did, also in the same second"
   expect(other.loads).toEqual(["old, shared", "new, own", "code of g, own"]);
 });
 
-test("while one process loads what another has deployed it serves something that is there", async () => {
+test("while one process loads what another has deployed it serves an archive that exists", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   await one.update("f", "new", newVersion);
@@ -124,7 +124,7 @@ test("while one process loads what another has deployed it serves something that
   release();
 });
 
-test("a change of its own is never taken for another process's: a deployment is loaded once", async () => {
+test("a process never takes its own change for another's: a deployment is loaded once", async () => {
   await using one = openRegistry();
   for (let round = 0; round < 10; round++) {
     const deployed = one.add(`f${round}`, `code ${round}`);
@@ -138,7 +138,7 @@ test("a change of its own is never taken for another process's: a deployment is 
   expect(one.loads).toEqual(Array.from({ length: 10 }, (_, round) => `code ${round}, own`));
 });
 
-test("the state file of a registry that can't be read stops it with file and line, and stays as it is", () => {
+test("a registry with an invalid state file fails with file and line, and doesn't change the file", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "state.ini");
   const text = "[Query Objects Service Versions]\nf = {}\ng = {\n";
@@ -155,10 +155,10 @@ test("the state file of a registry that can't be read stops it with file and lin
 const damages: readonly [what: string, damage: (path: string) => void, message: string][] = [
   ["is broken", (path) => writeFileSync(path, "[Meta\nx"), "line 1: expected a section header"],
   ["has a broken record", (path) => writeFileSync(path, versions("f = {")), "expected JSON"],
-  ["is gone", (path) => renameSync(path, `${path}.away`), "is gone"],
+  ["is missing", (path) => renameSync(path, `${path}.away`), "is gone"],
 ];
 for (const [what, damage, message] of damages) {
-  test(`a change is refused while the state file ${what}, and what serves goes on`, async () => {
+  test(`a change is refused while the state file ${what}, and the function keeps serving`, async () => {
     await using one = openRegistry();
     await one.add("f", "old");
     const path = join(one.folder, "state.ini");
@@ -184,7 +184,7 @@ for (const [what, damage, message] of damages) {
   });
 }
 
-test("refresh() says again what is wrong after the state file was sound between", async () => {
+test("refresh() logs a fault again after the state file was valid between", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   const path = join(one.folder, "state.ini");
@@ -196,7 +196,7 @@ test("refresh() says again what is wrong after the state file was sound between"
   expect(one.logLines.filter((line) => line.includes("expected a section header"))).toHaveLength(2);
 });
 
-test("registries of two processes that deploy into one folder at one time lose nothing", async () => {
+test("two processes that deploy into one folder concurrently lose nothing", async () => {
   using folder = temporaryFolder();
   const program = (prefix: string) => `
     const { openRegistry } = await import(${JSON.stringify(join(import.meta.dir, "registry-folder.ts"))});
@@ -226,7 +226,7 @@ test("registries of two processes that deploy into one folder at one time lose n
   expect(readFileSync(join(folder.path, "state.ini"), "utf8")).toContain("Revision Number = 61\n");
 });
 
-/** Remove `f` and deploy it anew: by version and times it is the same endpoint as before. */
+/** Remove `f` and deploy it again, with the same version and times as before. */
 async function replaceInOneSecond(one: TestRegistry): Promise<void> {
   const path = join(one.folder, "state.ini");
   const before = readFileSync(path, "utf8");

@@ -1,4 +1,4 @@
-// Changing what is deployed: versions, what a body doesn't say, and every refusal in TabPy's words.
+// Changing endpoints: versions, members that a body leaves out, and every refusal with TabPy's message.
 
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { newVersion, openRegistry, snapshot } from "./registry-folder.ts";
 
 const change = "Error when changing TabPy state:";
 
-test("update() makes a new version only when the body says so", async () => {
+test("update() makes a new version only when the body asks for it", async () => {
   await using one = openRegistry();
   await one.add("f", "one");
   const versions: unknown[] = [];
@@ -34,7 +34,7 @@ const changes: readonly [member: string, value: unknown][] = [
   ["is_public", false],
 ];
 for (const [member, value] of changes) {
-  test(`update() changes the ${member} alone when the body says nothing else`, async () => {
+  test(`update() changes only the ${member} when the body has no other member`, async () => {
     await using one = openRegistry();
     await one.add("f", "code", full);
     const { last_modified_time: _, ...before } = one.registry.list().f ?? {};
@@ -45,7 +45,7 @@ for (const [member, value] of changes) {
   });
 }
 
-test("update() keeps members of a record that it doesn't know", async () => {
+test("update() keeps unknown members of a record", async () => {
   await using one = openRegistry();
   await one.add("f", "code");
   const path = join(one.folder, "state.ini");
@@ -55,7 +55,7 @@ test("update() keeps members of a record that it doesn't know", async () => {
   expect(one.registry.list().f).not.toHaveProperty("methods");
 });
 
-test("update() without a new version takes a source that was moved away for the one that is deployed", async () => {
+test("update() without a new version accepts a src_path that was moved away", async () => {
   await using one = openRegistry();
   await one.add("f", "code");
   const source = one.stage("other");
@@ -71,9 +71,9 @@ test("update() without a new version takes a source that was moved away for the 
 });
 
 const badUpdates: readonly [what: string, name: string, body: unknown, code: string, message: string][] = [
-  ["a name that isn't there", "g", { src_path: "SOURCE" }, "not-found", "endpoint g does not exist."],
-  ["a name that is none", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
-  ["no object", "f", [], "bad-request", "Failed to decode input body"],
+  ["an unknown name", "g", { src_path: "SOURCE" }, "not-found", "endpoint g does not exist."],
+  ["an invalid name", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
+  ["a list", "f", [], "bad-request", "Failed to decode input body"],
   [
     "no src_path",
     "f",
@@ -109,7 +109,7 @@ for (const [what, name, body, code, message] of badUpdates) {
   });
 }
 
-test("a schema that is nested as deeply as Python reads it is taken", async () => {
+test("a schema that is nested as deeply as Python can read is accepted", async () => {
   await using one = openRegistry();
   await one.add("f", "code", { schema: nested(100) });
   await using again = openRegistry({ folder: one.folder });

@@ -1,4 +1,4 @@
-// What becomes of uploads: whole or gone, moved when they are deployed, and no place but their own.
+// Uploads: stored whole or not at all, inside the staging folder, and moved when they are deployed.
 
 import { expect, test } from "bun:test";
 import {
@@ -16,7 +16,7 @@ import { Staging } from "../../src/registry/staging.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { newVersion, openRegistry } from "./registry-folder.ts";
 
-test("receive() takes an upload whole, in the folder that is deployed then", async () => {
+test("receive() stores an upload in the folder that it returns", async () => {
   using folder = temporaryFolder();
   const staging = new Staging(folder.path, 10);
   const path = await staging.receive(
@@ -38,7 +38,7 @@ test("receive() replaces an earlier upload", async () => {
   expect(readFileSync(join(staging.folderOf("f", "1"), "pickle_archive"), "utf8")).toBe("second");
 });
 
-test("receive() takes an empty upload for one", async () => {
+test("receive() accepts an empty upload", async () => {
   using folder = temporaryFolder();
   const path = await new Staging(folder.path, 100).receive("f", "1", Readable.from([]));
   expect(statSync(join(path, "pickle_archive")).size).toBe(0);
@@ -52,7 +52,7 @@ const brokenUploads: readonly [what: string, bytes: () => Readable, code: string
     "Archive with size 11 exceeded limit of 10 (bytes).",
   ],
   [
-    "that breaks off",
+    "that ends early",
     () => {
       const stream = new Readable({ read() {} });
       stream.push("12345");
@@ -84,7 +84,7 @@ for (const [what, bytes, code, message] of brokenUploads) {
     expect(readdirSync(staging.path, { recursive: true })).toEqual(["endpoints"].slice(1));
   });
 
-  test(`receive() leaves an earlier upload as it was when one comes ${what}`, async () => {
+  test(`receive() keeps an earlier upload when another fails ${what}`, async () => {
     using folder = temporaryFolder();
     const staging = new Staging(folder.path, 10);
     const path = await staging.receive("f", "1", Readable.from([Buffer.from("good")]));
@@ -121,7 +121,7 @@ for (const [name, version] of badPlaces) {
   });
 }
 
-test("checkSize() refuses what is larger than the limit", () => {
+test("checkSize() refuses sizes over the limit", () => {
   const staging = new Staging("/nowhere", 10);
   staging.checkSize(10);
   expect(() => staging.checkSize(11)).toThrow("Archive with size 11 exceeded limit of 10 (bytes).");
@@ -129,8 +129,7 @@ test("checkSize() refuses what is larger than the limit", () => {
 
 test("an upload is moved when it is deployed, and once", async () => {
   await using one = openRegistry();
-  const { staging } = one.registry;
-  const path = await staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("code")]), 0);
   const { ino } = statSync(join(path, "pickle_archive"));
   await one.registry.add({ name: "f", type: "model", src_path: path });
   await one.registry.settled(5000);
@@ -149,20 +148,19 @@ test("an upload is moved when it is deployed, and once", async () => {
 
 test("an upload that is refused when it is deployed can be deployed again", async () => {
   await using one = openRegistry();
-  const path = await one.registry.staging.receive("f", "1", Readable.from([Buffer.from("code")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("code")]), 0);
   await expect(one.registry.add({ name: "f", type: "x", src_path: path })).rejects.toThrow();
   await one.registry.add({ name: "f", type: "model", src_path: path });
   await one.registry.settled(5000);
   expect(one.serves("f")).toBe("code");
 });
 
-test("an upload that comes while another one is deployed from the same folder is whole", async () => {
+test("an upload during a deployment from the same folder is stored whole", async () => {
   await using one = openRegistry();
-  const { staging } = one.registry;
-  const path = await staging.receive("f", "1", Readable.from([Buffer.from("first")]));
+  const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("first")]), 0);
   const bytes = new Readable({ read() {} });
   bytes.push("sec");
-  const upload = staging.receive("f", "1", bytes);
+  const upload = one.registry.receiveUpload("f", "1", bytes, 0);
   while (readdirSync(path).length < 2) await new Promise((resolve) => setImmediate(resolve));
   await one.registry.add({ name: "f", type: "model", src_path: path });
   bytes.push("ond");
@@ -176,10 +174,10 @@ test("an upload that comes while another one is deployed from the same folder is
   expect(one.serves("f")).toBe("second");
 });
 
-test("a start removes what killed servers left half done, and nothing that is being done", async () => {
+test("a start removes temporary files of killed servers, and none that are in use", async () => {
   await using one = openRegistry();
   await one.add("f", "code");
-  const path = await one.registry.staging.receive("f", "9", Readable.from([Buffer.from("upload")]));
+  const path = await one.registry.receiveUpload("f", "9", Readable.from([Buffer.from("upload")]), 0);
   const folders = [one.folder, join(one.folder, "query_objects", "f"), path];
   const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
   for (const folder of folders) {

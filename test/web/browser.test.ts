@@ -1,5 +1,5 @@
-// The page at / of the compiled server in a real browser: that it shows, that its Content-Security-Policy lets its
-// own style through, and that hostile text from the state file stays text. Skipped where no Chromium is.
+// The page at / of the compiled server in a real browser: that it is shown, that its Content-Security-Policy allows its
+// own style, and that hostile text from the state file stays text. Skipped without Chromium.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const quiet = [
   "--disable-dev-shm-usage",
 ];
 
-/** A page as the browser has it after loading, and what it wrote to its console. */
+/** A page after loading, and what the browser wrote to its console. */
 async function load(url: string): Promise<{ dom: string; log: string }> {
   using folder = temporaryFolder();
   const flags = [...quiet, `--user-data-dir=${folder.path}`, "--enable-logging=stderr", "--v=0"];
@@ -80,7 +80,7 @@ describe.skipIf(chromium === undefined)("the page at / in a browser", () => {
     expect(page.dom).not.toMatch(/<script|<img/);
   });
 
-  test("breaks no rule of its Content-Security-Policy", () => {
+  test("complies with its Content-Security-Policy", () => {
     expect(page.log).not.toMatch(/Content[- ]Security[- ]Policy|Refused to/i);
   });
 
@@ -90,7 +90,7 @@ describe.skipIf(chromium === undefined)("the page at / in a browser", () => {
     expect(page.dom).toMatch(/localhost:\d+\/evaluate/);
   });
 
-  // So that the test on the policy can fail: this is how a broken rule looks in the log.
+  // Proves that the test of the policy can fail: this is the log of a violation.
   test(
     "a broken rule would be in the browser's log",
     async () => {

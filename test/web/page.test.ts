@@ -1,4 +1,4 @@
-// The page at / as text: that nothing which comes in turns into markup, and that everything is on it.
+// The page at / as text: that no data turns into markup, and that everything is shown.
 
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -21,6 +21,7 @@ const add: PageEndpoint = {
   description: "Adds two columns",
   docstring: "Adds row by row.\n\n    x : list of float",
   schema: { input: ["number"] },
+  target: null,
 };
 const empty: PageData = { info, settings: [], endpoints: [], prefix: "" };
 
@@ -28,7 +29,7 @@ function withInfo(changes: Partial<PageData["info"]>): PageData {
   return { ...empty, info: { ...info, ...changes } };
 }
 
-/** What a browser shows of the markup between `<tag>` and `</tag>`, in document order. */
+/** The markup between `<tag>` and `</tag>`, in document order. */
 function elements(page: string, tag: string): string[] {
   return [...page.matchAll(new RegExp(`<${tag}(?: [^>]*)?>(.*?)</${tag}>`, "gs"))].map(
     (match) => match[1] ?? "",
@@ -112,7 +113,7 @@ describe("renderPage()", () => {
     expect(text).not.toContain("No function is deployed yet");
   });
 
-  test("says how to deploy when there is no function", () => {
+  test("explains how to deploy when there is no function", () => {
     const text = renderPage(empty);
     expect(text).toContain("No function is deployed yet");
     expect(text).toContain('Client("http://localhost:9004/")\nclient.deploy(');
@@ -168,7 +169,7 @@ describe("renderPage()", () => {
     expect(links("/sub")).toEqual(["/sub/info", "/sub/status", "/sub/endpoints"]);
   });
 
-  test("sends no referrer along a link to elsewhere", () => {
+  test("sends no referrer to other sites", () => {
     const links = renderPage(empty).match(/<a href="https:[^>]*>/g) ?? [];
     expect(links).toHaveLength(3);
     for (const link of links) expect(link).toEndWith(' rel="noreferrer noopener">');

@@ -1,6 +1,6 @@
 """Deploys the predeployed functions through the server's HTTP interface, one line each.
 
-What to run it with is the affair of boot.py; where the server is, of src/cli/deploy-models.ts.
+boot.py runs it; src/cli/deploy-models.ts tells it where the server is.
 """
 
 import importlib
@@ -67,7 +67,7 @@ def main(job):
 
 
 def deploy(client, name, description, make, package):
-    """Deploy one; 0, or 1 when it failed and was told."""
+    """Deploy one. Returns 0, or 1 after printing why it failed."""
     try:
         function = make()
     except ImportError as error:
@@ -76,7 +76,7 @@ def deploy(client, name, description, make, package):
     except LookupError:
         return fail("Cannot deploy %s: nltk's lexicon is missing: %s -m nltk.downloader vader_lexicon"
                     % (name, sys.executable))
-    except Exception as error:  # whatever it is, here and below: the others go on
+    except Exception as error:  # any, here and below: the other functions are still deployed
         return fail("Cannot deploy %s: %s" % (name, error))
     try:
         client.deploy(name, function, description, override=True)
@@ -92,8 +92,8 @@ def fail(text):
 
 
 def trust_only(certificate):
-    """A context that takes this very certificate for any name: the server is asked for on its own machine, by a name
-    that is not in it.
+    """A context that accepts exactly this certificate, for any host name: the server is addressed as localhost, which
+    its certificate doesn't name.
     """
     try:
         context = ssl.create_default_context(cafile=certificate)

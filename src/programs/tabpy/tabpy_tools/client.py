@@ -1,4 +1,4 @@
-"""Client of a TabPy server: deploys Python functions, calls them, and looks after them.
+"""Client of a TabPy server: deploys, calls and manages Python functions.
 
 Needs the standard library alone, and cloudpickle to deploy. HTTP is in rest.py, saving functions in archives.py,
 bringing them to the server in deployment.py.
@@ -244,7 +244,7 @@ class Client:
         self._ask("DELETE", "endpoints/" + _quoted(name))
 
     def update_endpoint_info(self, name, description=None, schema=None, is_public=None):
-        """Change what is said about an endpoint, and leave its function as it is.
+        """Change the description of an endpoint without deploying its function.
 
         Parameters
         ----------

@@ -1,5 +1,5 @@
-"""Bringing an archive to a server, over HTTP or, to a TabPy that takes no uploads, by its disk; and waiting until
-the server has loaded it.
+"""Sends an archive to a server, over HTTP or, for a TabPy that takes no uploads, through its disk, and waits until the
+server has loaded it.
 """
 
 import os
@@ -13,7 +13,7 @@ class LoadError(RuntimeError):
 
 
 def send_archive(service, name, version, file, timeout, is_remote):
-    """Bring an open archive to the server.
+    """Send an open archive to the server.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def wait_until_loaded(service, name, version, timeout, load_timeout):
     TimeoutError
         It takes longer than `load_timeout`.
     RuntimeError
-        The endpoint is gone.
+        The endpoint was removed.
     """
     deadline = time.monotonic() + load_timeout
     pause = 0.01
@@ -76,7 +76,7 @@ def wait_until_loaded(service, name, version, timeout, load_timeout):
                 return
             if status["status"] == "LoadFailed":
                 raise LoadError("The server cannot load %r: %s" % (name, status["last_error"]))
-        # A server that waits by itself is asked again at once, an old one after a while.
+        # A server that has waited itself is asked again at once, an old one after a pause.
         if "Preference-Applied" not in headers or status["status"] != "LoadInProgress":
             time.sleep(min(pause, left))
             pause = min(2 * pause, 0.5)

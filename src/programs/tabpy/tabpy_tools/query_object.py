@@ -1,4 +1,4 @@
-"""What an archive holds: an object with a `query` method and words about itself."""
+"""What an archive contains: an object with a `query` method that describes itself."""
 
 import abc
 

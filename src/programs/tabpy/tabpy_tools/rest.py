@@ -1,6 +1,6 @@
-"""HTTP to a TabPy server: URLs, credentials, certificates, and errors that say what the server said.
+"""HTTP to a TabPy server: URLs, credentials, certificates, and errors with the server's message.
 
-What is asked for is the affair of client.py.
+client.py makes the requests.
 """
 
 import base64
@@ -17,7 +17,7 @@ import urllib.request
 from tabpy.tabpy_tools.values import to_json
 
 
-# What OpenSSL says of a certificate for another host name or address, which no CA file mends.
+# OpenSSL's codes for a certificate of another host name or address; a CA file doesn't help there.
 _OTHER_NAMES = (62, 64)
 
 
@@ -57,7 +57,7 @@ class Service:
         return self._url
 
     def __getstate__(self):
-        # A deployed function may hold its client: a password must never come into an archive.
+        # A deployed function may refer to its client: a password must never get into an archive.
         verify = self._verify if isinstance(self._verify, (bool, str)) else True
         return {"_url": self._url, "_verify": verify, "_authorization": None, "_opener": None}
 
@@ -98,7 +98,7 @@ class Service:
     def _send(self, method, path, data, headers, timeout):
         request = urllib.request.Request(self._url + path, data=data, headers=headers, method=method)
         if self._authorization is not None:
-            # Not for whom a redirect or a proxy names.
+            # Never sent to the target of a redirect or to a proxy.
             request.add_unredirected_header("Authorization", self._authorization)
         if self._opener is None:
             self._opener = self._new_opener()
@@ -131,10 +131,10 @@ def _checked_url(endpoint):
         raise ValueError("endpoint %r: expected a URL that begins with http:// or https://" % (endpoint,))
     try:
         parts = urllib.parse.urlsplit(endpoint)
-        parts.port  # raises for a port that is no number
+        parts.port  # raises for an invalid port
     except ValueError as error:
         raise ValueError("endpoint: %s" % error) from None
-    if "@" in parts.netloc:  # it may hold a password: it is not repeated
+    if "@" in parts.netloc:  # it may contain a password, so it is not repeated
         raise ValueError("endpoint: expected a URL without user name and password, for which there is set_credentials")
     if not parts.hostname or parts.query or parts.fragment or any(sign <= " " for sign in endpoint):
         raise ValueError("endpoint %r: expected a URL like http://localhost:9004/" % (endpoint,))
@@ -163,9 +163,9 @@ def _new_context(verify):
 
 
 def _new_opener(url, context):
-    # What is on this machine is never asked for at a proxy.
+    # Requests to this machine never go through a proxy.
     proxies = {} if _is_loopback(urllib.parse.urlsplit(url).hostname) else None
-    # Without a handler of redirects, which are errors then: no archive and no password goes to somewhere else.
+    # Without a handler for redirects they are errors: no archive and no password goes to another server.
     opener = urllib.request.OpenerDirector()
     for handler in (urllib.request.ProxyHandler(proxies), _Http() if context is None else _Https(context),
                     urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor()):

@@ -1,4 +1,4 @@
-"""Values as JSON has them: what numpy, pandas and the standard library hold becomes lists, numbers and text."""
+"""Values for JSON: types of numpy, pandas and the standard library become lists, numbers and text."""
 
 import datetime
 import decimal
