@@ -13,9 +13,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { withLock, writeDurably } from "../src/files.ts";
+import { withLock } from "../src/file-lock.ts";
+import { writeDurably } from "../src/files.ts";
 
-const module = join(import.meta.dir, "../src/files.ts");
+const files = join(import.meta.dir, "../src/files.ts");
+const fileLock = join(import.meta.dir, "../src/file-lock.ts");
 
 function temporaryFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "tabpy-files-"));
@@ -25,7 +27,8 @@ function temporaryFolder(): { path: string } & Disposable {
 /** A process that adds one to the number in `file`, `times` times, each under its lock. */
 function spawnCounter(file: string, times: number) {
   const program = `
-    const { withLock, writeDurably } = await import(${JSON.stringify(module)});
+    const { withLock } = await import(${JSON.stringify(fileLock)});
+    const { writeDurably } = await import(${JSON.stringify(files)});
     const { readFileSync } = await import("node:fs");
     for (let at = 0; at < ${times}; at++)
       await withLock(${JSON.stringify(file)}, async () =>
@@ -111,7 +114,7 @@ test("withLock() takes over the lock of a process that was killed", async () => 
     [
       process.execPath,
       "-e",
-      `const { withLock } = await import(${JSON.stringify(module)});
+      `const { withLock } = await import(${JSON.stringify(fileLock)});
        await withLock(${JSON.stringify(file)}, async () => { console.log("held"); await new Promise(() => setInterval(() => {}, 1000)); });`,
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
@@ -154,7 +157,7 @@ test("syncFile() takes a file that may only be read", async () => {
   chmodSync(folder.path, 0o755);
   // As another user than root, who may do everything.
   const program = `
-    const { syncFile } = await import(${JSON.stringify(module)});
+    const { syncFile } = await import(${JSON.stringify(files)});
     if (process.getuid() === 0) process.setuid(65534);
     await syncFile(${JSON.stringify(file)});`;
   const child = Bun.spawn([process.execPath, "-e", program], {

@@ -2,7 +2,7 @@
 // of what the file holds by then. What another process has written is taken up.
 
 import { errorText, TabPyError } from "../errors.ts";
-import { withLock } from "../files.ts";
+import { withLock } from "../file-lock.ts";
 import type { IniFile } from "../ini.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Endpoint } from "./endpoint.ts";
