@@ -94,13 +94,13 @@ const verify = userAction({
     const users = await readPasswordFile(String(args.pwdfile));
     const given = await passwordToVerify(args);
     const found: User | undefined = users.get(name.toLowerCase());
-    const isRight = found !== undefined && (await hashing.isRight(found.hash, name.toLowerCase(), given));
+    const matches = found !== undefined && (await hashing.verify(found.hash, name.toLowerCase(), given));
     const fault =
       found === undefined
         ? `There is no username "${name}"`
         : `The password is not that of username "${name}"`;
-    print(isRight ? `The password is that of username "${name}"` : fault);
-    return isRight ? 0 : 1;
+    print(matches ? `The password is that of username "${name}"` : fault);
+    return matches ? 0 : 1;
   },
 });
 const actions = { add, update, delete: remove, list, verify };

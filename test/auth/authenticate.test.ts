@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { hashSync } from "bcryptjs";
-import { exemptMs, rememberMs } from "../../src/auth/memory.ts";
+import { exemptMs, rememberMs } from "../../src/auth/verified-credentials.ts";
 import { authenticateBy } from "./authenticate-by.ts";
 import { hostileHeader } from "./hostile.ts";
 import { passwordHash } from "./password-hash.ts";
@@ -9,20 +9,20 @@ import { createRandom } from "./random.ts";
 const alice = `Alice ${passwordHash("alice", "s3cret")}`;
 const bob = `bob ${passwordHash("bob", "a:b:ü")}`;
 const carl = `carl ${hashSync("s3cret", 4)}`;
-const welcome = (user: string) => ({ kind: "welcome", user }) as const;
+const verified = (user: string) => ({ kind: "verified", user }) as const;
 const wrong = (user: string) => ({ kind: "refused", why: `wrong password for user "${user}"` }) as const;
 const unknown = { kind: "refused", why: "unknown user" } as const;
 
 describe("createAuthenticate()", () => {
   test("lets a user in, and computes the hash once", async () => {
     await using auth = authenticateBy(alice);
-    for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
   test("lets a user in whose hash is bcrypt's", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`);
-    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+    expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
     expect(await auth.ask("carl:S3cret")).toEqual(wrong("carl"));
     expect(auth.work).toEqual(["bcrypt", "bcrypt"]);
   });
@@ -30,19 +30,19 @@ describe("createAuthenticate()", () => {
   test("computes one hash for many calls at once with one new credential", async () => {
     await using auth = authenticateBy(alice);
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => auth.ask("alice:s3cret")));
-    expect(verdicts).toEqual(verdicts.map(() => welcome("Alice")));
+    expect(verdicts).toEqual(verdicts.map(() => verified("Alice")));
     expect(auth.work).toHaveLength(1);
   });
 
   test("doesn't look at the case of names", async () => {
     await using auth = authenticateBy(alice);
     for (const name of ["alice", "Alice", "ALICE"])
-      expect(await auth.ask(`${name}:s3cret`)).toEqual(welcome("Alice"));
+      expect(await auth.ask(`${name}:s3cret`)).toEqual(verified("Alice"));
   });
 
   test("takes a password with colons and umlauts", async () => {
     await using auth = authenticateBy(bob);
-    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+    expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
   });
 
   test("refuses what is not a user's own pair, also after that user came in", async () => {
@@ -92,7 +92,7 @@ describe("createAuthenticate()", () => {
   test("looks at a credential again after its time, right or wrong", async () => {
     await using auth = authenticateBy(alice);
     for (const [pair, verdict] of [
-      ["alice:s3cret", welcome("Alice")],
+      ["alice:s3cret", verified("Alice")],
       ["alice:x", wrong("Alice")],
     ] as const) {
       auth.work.length = 0;
@@ -113,9 +113,9 @@ describe("createAuthenticate()", () => {
     await auth.ask("carl:s3cret");
     auth.use(`alice ${passwordHash("alice", "new")}\n${carl}`);
     expect(await auth.ask("alice:s3cret")).toEqual(wrong("alice"));
-    expect(await auth.ask("alice:new")).toEqual(welcome("alice"));
+    expect(await auth.ask("alice:new")).toEqual(verified("alice"));
     expect(await auth.ask("bob:a:b:ü")).toEqual(unknown);
-    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+    expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
   });
 
   test("looks at no further password of a user after too many wrong ones, for a while", async () => {
@@ -125,10 +125,10 @@ describe("createAuthenticate()", () => {
     const throttled = { kind: "throttled", why: "too many failures of this user", waitMs: 20_000 } as const;
     expect(await auth.ask("alice:4", "192.0.2.4")).toEqual(throttled);
     expect(await auth.ask("ALICE:s3cret", "192.0.2.5")).toEqual(throttled);
-    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+    expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
     expect(auth.work).toHaveLength(4);
     auth.pass(20_000);
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
   test("throttles a name that isn't there as one that is", async () => {
@@ -143,7 +143,7 @@ describe("createAuthenticate()", () => {
     await using auth = authenticateBy(alice, { failuresPerAddress: 3 });
     for (const turn of [1, 2, 3]) expect(await auth.ask(`user${turn}:x`)).toEqual(unknown);
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled", waitMs: 20_000 });
-    expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(verified("Alice"));
   });
 
   test("lets no more guesses through at once than one after the other", async () => {
@@ -156,14 +156,14 @@ describe("createAuthenticate()", () => {
   test("counts a wrong password that is sent again and again once", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 2 });
     for (let turn = 0; turn < 10; turn++) expect(await auth.ask("alice:old")).toEqual(wrong("Alice"));
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toHaveLength(2);
   });
 
   test("counts no right password", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     for (let turn = 0; turn < 5; turn++) {
-      expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+      expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
       auth.pass(rememberMs);
     }
   });
@@ -173,9 +173,9 @@ describe("createAuthenticate()", () => {
     await auth.ask("alice:s3cret");
     await auth.ask("alice:guess");
     expect(await auth.ask("alice:other")).toMatchObject({ kind: "throttled" });
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     auth.use(alice);
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toHaveLength(3);
   });
 
@@ -186,12 +186,12 @@ describe("createAuthenticate()", () => {
         auth.use(`Alice ${passwordHash("alice", password)}`);
         expect(await auth.ask("alice:s3cret")).toEqual(wrong("Alice"));
       }
-      expect(await auth.ask(`alice:${password}`)).toEqual(welcome("Alice"));
+      expect(await auth.ask(`alice:${password}`)).toEqual(verified("Alice"));
     }
     expect(await auth.ask("alice:fifth")).toEqual(wrong("Alice"));
     auth.use(`Alice ${passwordHash("alice", "fifth")}`);
     auth.pass(60_000);
-    expect(await auth.ask("alice:fifth")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:fifth")).toEqual(verified("Alice"));
     expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
   });
 
@@ -208,7 +208,7 @@ describe("createAuthenticate()", () => {
     const verdicts = await Promise.all(Array.from({ length: 300 }, (_, at) => auth.ask(`alice:${at}`)));
     expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(102);
     expect(verdicts.at(-1)).toMatchObject({ kind: "throttled", waitMs: 1000 });
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
   test("lets none of 10,000 hostile headers in, and breaks at none", async () => {
@@ -218,7 +218,7 @@ describe("createAuthenticate()", () => {
     for (let at = 0; at < 10_000; at++) {
       const header = hostileHeader(random, ["alice", "bob", "carl"]);
       const { kind } = await auth.authenticate(header, () => `192.0.2.${at % 100}`);
-      if (kind === "welcome") throw new Error(`came in with ${JSON.stringify(header)}`);
+      if (kind === "verified") throw new Error(`came in with ${JSON.stringify(header)}`);
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     }
     expect([...kinds.keys()]).toEqual(["refused"]);
