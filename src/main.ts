@@ -6,10 +6,10 @@ import { createAuthenticate } from "./auth/authenticate.ts";
 import { Bcrypt } from "./auth/bcrypt.ts";
 import { createHashing } from "./auth/hashes.ts";
 import { loadUsers } from "./auth/users.ts";
-import type { Config, TlsConfig } from "./config/config.ts";
+import { type Config, serverUrl, type TlsConfig } from "./config/config.ts";
 import { originText } from "./config/load.ts";
 import { defaultText } from "./config/settings.ts";
-import { TabPyError } from "./errors.ts";
+import { configError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
@@ -47,7 +47,7 @@ export interface TabPy {
  */
 export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.staticPath !== undefined && !isFolder(config.staticPath)) {
-    throw new TabPyError("config", `Cannot use TABPY_STATIC_PATH "${config.staticPath}": expected a folder`);
+    throw configError("TABPY_STATIC_PATH", config.staticPath, undefined, "a folder");
   }
   if (config.isArrowWanted)
     log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
@@ -112,10 +112,8 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   services.unshift(reloader);
   await startAll(services);
   registry.loadedAtStart.then(() => loader.end());
-  const scheme = tls === undefined ? "http" : "https";
-  const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
   return {
-    url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
+    url: `${serverUrl(config, service.prefix)}/`,
     pythonFound: pool.interpreterFound,
     reload: () => reloader.reload(),
     stop: () => stopAll(services),
@@ -199,6 +197,7 @@ function pageData(config: Config, service: ServiceInfo, endpoints: ReturnType<Re
     })),
     endpoints: Object.entries(endpoints).map(([name, endpoint]) => pageEndpoint(name, endpoint)),
     prefix: service.prefix,
+    url: serverUrl({ ...config, host: "localhost" }, service.prefix),
   };
 }
 

@@ -196,4 +196,5 @@ const pageData: PageData = {
   settings: [],
   endpoints: [],
   prefix: "",
+  url: "http://localhost:9004",
 };
