@@ -109,7 +109,7 @@ Added username "bob" with password "-x -y"
   );
 
   test(
-    "changes nothing when two passwords differ, or the question is broken off",
+    "changes nothing when two passwords differ, or the question is cancelled",
     async () => {
       using folder = userFolder();
       const command = [folder.link, "add", "-u", "alice", "--prompt", "-f", folder.file];
@@ -118,9 +118,11 @@ Added username "bob" with password "-x -y"
       ]);
       expect(differ.code).toBe(1);
       expect(differ.output).toContain("Cannot use the password: expected the same one twice, got two");
-      const broken = await atTerminal(command, [{ wait: "New password: ", send: "on\x03" }]);
-      expect(broken.code).toBe(1);
-      expect(broken.output).toContain("Nothing was changed: no password was given");
+      for (const keys of ["on\x03", "\x04"]) {
+        const broken = await atTerminal(command, [{ wait: "New password: ", send: keys }]);
+        expect(broken.code).toBe(1);
+        expect(broken.output).toContain("Nothing was changed: no password was given");
+      }
       expect(existsSync(folder.file)).toBe(false);
     },
     testMs,
@@ -290,7 +292,7 @@ test("tabpy user is tabpy-user", async () => {
 });
 
 const badUsage: [args: string[], message: string][] = [
-  [[], "Cannot do nothing: expected add, update, delete, list, verify"],
+  [[], "Missing command: expected one of add, update, delete, list, verify"],
   [["remove"], 'Cannot understand "remove": expected options, or add or update'],
   [["add"], "Missing required argument: --username"],
   [["add", "-u", "a"], "Missing required argument: --pwdfile"],
