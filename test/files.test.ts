@@ -85,7 +85,7 @@ test("withLock() takes one call of this process after the other, also when one t
   expect(order).toEqual(["first begins", "first ends", "second"]);
 });
 
-test("withLock() lets one alone in when many find a forgotten lock at once", async () => {
+test("withLock() lets in one process when many find a stale lock", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   let text = "";
@@ -138,7 +138,7 @@ test("withLock() takes over a lock of an earlier process with this process's id"
   expect(await withLock(file, async () => "mine")).toBe("mine");
 });
 
-test("withLock() takes over what it can't look at only when it is old", async () => {
+test("withLock() takes over a lock whose owner it can't check only when the lock is old", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   writeFileSync(`${file}.lock`, "elsewhere 1 x");

@@ -7,7 +7,7 @@ import type { PasswordFile } from "./password-file.ts";
 
 /** How long a result is used without another verification, while the password file stays the same. */
 export const rememberMs = 5 * 60_000;
-/** How long a credential that was right is exempt from throttling, also when it has become wrong: it is no guess. */
+/** How long a credential that was right is exempt from throttling, also once it is wrong: it isn't a guess. */
 export const exemptMs = 24 * 60 * 60_000;
 /** Right credentials, and as many wrong ones: they have caches of their own, so that guessing evicts no right one. */
 const cacheOptions = { maxSize: 1000 };

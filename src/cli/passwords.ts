@@ -73,7 +73,7 @@ function checkTerminal(): void {
   if (process.stdin.isTTY) return;
   throw new TabPyError(
     "usage",
-    "Cannot ask for the password: standard input is no terminal; expected --password-stdin there",
+    "Cannot ask for the password: standard input is not a terminal; expected --password-stdin",
   );
 }
 

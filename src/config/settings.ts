@@ -17,7 +17,7 @@ export type Kind =
 export interface Setting {
   readonly name: string;
   readonly type: Kind;
-  /** Undefined: not set by default, or as `defaultDoc` says. */
+  /** Undefined: not set by default, or `defaultDoc` describes the default. */
   readonly default: string | undefined;
   /** Describes a default that is not a fixed text. */
   readonly defaultDoc?: string;

@@ -114,9 +114,9 @@ function createHttpServer(options: ServerOptions): Server {
 /** The response to a request that has no valid URL or Host, which Hono doesn't pass to the app. */
 function answerInvalidUrl(error: unknown): Response {
   if (!(error instanceof RequestError)) return errorAnswer(error);
-  const info = error.message;
+  const detail = { info: error.message };
   return errorAnswer(
-    new TabPyError("bad-request", "The URL or the Host of the request can't be read", { info }),
+    new TabPyError("bad-request", "The URL or the Host of the request can't be read", detail),
   );
 }
 

@@ -14,13 +14,13 @@ const wrong = (user: string) => ({ kind: "refused", why: `wrong password for use
 const unknown = { kind: "refused", why: "unknown user" } as const;
 
 describe("createAuthenticate()", () => {
-  test("lets a user in, and computes the hash once", async () => {
+  test("verifies a user, and computes the hash once", async () => {
     await using auth = authenticateBy(alice);
     for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
-  test("lets a user in whose hash is bcrypt's", async () => {
+  test("verifies a user with a bcrypt hash", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`);
     expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
     expect(await auth.ask("carl:S3cret")).toEqual(wrong("carl"));
@@ -34,7 +34,7 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toHaveLength(1);
   });
 
-  test("doesn't look at the case of names", async () => {
+  test("ignores the case of names", async () => {
     await using auth = authenticateBy(alice);
     for (const name of ["alice", "Alice", "ALICE"])
       expect(await auth.ask(`${name}:s3cret`)).toEqual(verified("Alice"));
@@ -45,7 +45,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
   });
 
-  test("refuses what is not a user's own pair, also after that user came in", async () => {
+  test("refuses any pair but a user's own, also after that user was verified", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`);
     await auth.ask("alice:s3cret");
     for (const pair of ["alice:S3cret", "alice:", "alice:s3cret "])
@@ -55,7 +55,7 @@ describe("createAuthenticate()", () => {
       expect({ pair, verdict: await auth.ask(pair) }).toEqual({ pair, verdict: unknown });
   });
 
-  test("says of no header and of one that can't be read what it is, and computes nothing", async () => {
+  test("refuses a missing header and an unreadable one with the reason, and computes nothing", async () => {
     await using auth = authenticateBy(alice);
     expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
     const unreadable = { kind: "refused", why: "credentials that can't be read" };
@@ -64,13 +64,13 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toEqual([]);
   });
 
-  test("refuses everyone when the file has no users, and works for it", async () => {
+  test("refuses everyone when the file has no users, with the same work", async () => {
     await using auth = authenticateBy("# nobody\n");
     expect(await auth.ask("alice:s3cret")).toEqual(unknown);
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
-  test("does the same work for a name that isn't there as for some user, every time", async () => {
+  test("does the same work for an unknown name as for some user, every time", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`, { failuresPerAddress: 0, failuresPerUser: 0 });
     const seen = new Set<unknown>();
     for (let at = 0; at < 40; at++) {
@@ -83,13 +83,13 @@ describe("createAuthenticate()", () => {
     expect([...seen].sort()).toEqual(["bcrypt", "pbkdf2"]);
   });
 
-  test("doesn't let a name in that isn't there with the password of the user it is compared with", async () => {
+  test("refuses an unknown name with the password of the user whose hash is its decoy", async () => {
     await using auth = authenticateBy(carl);
     expect(await auth.ask("nobody:s3cret")).toEqual(unknown);
     expect(auth.work).toEqual(["bcrypt"]);
   });
 
-  test("looks at a credential again after its time, right or wrong", async () => {
+  test("verifies a credential again after its time, right or wrong", async () => {
     await using auth = authenticateBy(alice);
     for (const [pair, verdict] of [
       ["alice:s3cret", verified("Alice")],
@@ -118,7 +118,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
   });
 
-  test("looks at no further password of a user after too many wrong ones, for a while", async () => {
+  test("verifies no further password of a user after too many wrong ones, for a while", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`, { failuresPerUser: 3 });
     for (const turn of [1, 2, 3])
       expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
@@ -131,7 +131,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
-  test("throttles a name that isn't there as one that is", async () => {
+  test("throttles an unknown name like a known one", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1 });
     const all = async (name: string) => [await auth.ask(`${name}:1`), await auth.ask(`${name}:2`)];
     const kinds = async (name: string) => (await all(name)).map(({ kind }) => kind);
@@ -139,7 +139,7 @@ describe("createAuthenticate()", () => {
     expect(await kinds("nobody")).toEqual(["refused", "throttled"]);
   });
 
-  test("looks at nothing more from an address after too many failures, whatever the names", async () => {
+  test("verifies nothing more from an address after too many failures, whatever the names", async () => {
     await using auth = authenticateBy(alice, { failuresPerAddress: 3 });
     for (const turn of [1, 2, 3]) expect(await auth.ask(`user${turn}:x`)).toEqual(unknown);
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled", waitMs: 20_000 });
@@ -168,7 +168,7 @@ describe("createAuthenticate()", () => {
     }
   });
 
-  test("never throttles a credential that was right, also when it must be looked at again", async () => {
+  test("never throttles a credential that was right, also when it must be verified again", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     await auth.ask("alice:s3cret");
     await auth.ask("alice:guess");
@@ -203,7 +203,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled" });
   });
 
-  test("lets a bounded number of hashes wait, and says to the others to come again", async () => {
+  test("lets a bounded number of verifications wait, and throttles the others", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 0, failuresPerAddress: 0 });
     const verdicts = await Promise.all(Array.from({ length: 300 }, (_, at) => auth.ask(`alice:${at}`)));
     expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(102);
@@ -211,7 +211,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
-  test("lets none of 10,000 hostile headers in, and breaks at none", async () => {
+  test("refuses 10,000 hostile headers, and survives them", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}\n${carl}`, { failuresPerUser: 500 });
     const random = createRandom(4);
     const kinds = new Map<string, number>();

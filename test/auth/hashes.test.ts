@@ -56,7 +56,7 @@ describe("createHashing()", () => {
     ["user2", "P@ssw0rd", false],
   ];
   for (const [name, password, isRight] of table) {
-    test(`says ${isRight ? "yes" : "no"} to "${name}" with "${password}" for TabPy's own hash`, async () => {
+    test(`${isRight ? "accepts" : "refuses"} "${name}" with "${password}" for TabPy's own hash`, async () => {
       await using hashing = withHashing();
       expect(await hashing.verify(known, name, password)).toBe(isRight);
       expect(await hashing.verify(known.toUpperCase(), name, password)).toBe(isRight);
@@ -111,7 +111,7 @@ print(bcrypt.checkpw(sys.argv[2].encode(), sys.argv[1].encode()), bcrypt.hashpw(
 });
 
 describe("Bcrypt", () => {
-  test("fails what waits when it is stopped, and starts anew", async () => {
+  test("rejects pending hashes when it is stopped, and starts again", async () => {
     const bcrypt = new Bcrypt();
     const waiting = bcrypt.hash("x", 12).catch((error: Error) => error.message);
     await bcrypt.stop();
@@ -121,7 +121,7 @@ describe("Bcrypt", () => {
     await bcrypt.stop();
   });
 
-  test("says that a hash can't be computed, without password or hash", async () => {
+  test("reports that a hash can't be computed, without password or hash", async () => {
     const bcrypt = new Bcrypt();
     const fault = await bcrypt.hash("geheim", "ten" as never).catch((error: Error) => error.message);
     expect(fault).toStartWith("bcrypt failed: ");

@@ -96,7 +96,7 @@ test("loadSettings() names a config file that isn't there", () => {
   );
 });
 
-test("loadSettings() names the line of a file that is no config file", () => {
+test("loadSettings() names the line of a file that isn't a config file", () => {
   expect(() => load("[TabPy]\nwhat is this\n")).toThrow(`${file}" line 2`);
 });
 
