@@ -1,4 +1,4 @@
-// The entry of the executable: tabpy, or tabpy-user or tabpy-deploy-models when it was called by that name, through a
+// The entry point of the executable: runs tabpy, or tabpy-user or tabpy-deploy-models when called by that name through a
 // link.
 
 import { basename } from "node:path";

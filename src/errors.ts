@@ -1,50 +1,50 @@
-// The one error class of the program and the table of its codes. Errors are thrown where they are found and
-// turned into an answer in one place for HTTP (src/http/answers.ts) and one for the command line (src/cli/run.ts).
+// The program's one error class and the table of its codes. Errors are thrown where they are found and turned into
+// a response in one place for HTTP (src/http/answers.ts) and into a message in one for the command line (src/cli/run.ts).
 
-/** Code of an error -> the HTTP status that it answers with. */
+/** Error code -> HTTP status of the response. */
 export const errorStatus = {
-  /** The request is malformed or lacks something. */
+  /** The request is malformed or incomplete. */
   "bad-request": 400,
   /** No credentials, or wrong ones, where a password file is set. */
   unauthorized: 401,
-  /** A path that leaves the static folder. */
+  /** The path leads out of the static folder. */
   forbidden: 403,
-  /** No such URL, endpoint or file; evaluate when it is disabled. */
+  /** No such URL, endpoint or file; or evaluate is disabled. */
   "not-found": 404,
-  /** The URL exists, the method doesn't. */
+  /** The URL exists, but not for this method. */
   "method-not-allowed": 405,
   /** Credentials for a server that has no password file. */
   "not-acceptable": 406,
-  /** A script or function went past its time limit, or a body came too slowly. */
+  /** A script or function exceeded its time limit, or a request body arrived too slowly. */
   timeout: 408,
   /** The body is larger than TABPY_MAX_REQUEST_SIZE_MB. */
   "too-large": 413,
-  /** Too many wrong names or passwords: no further one is looked at for a while. */
+  /** Too many wrong names or passwords: further ones are refused for a while without being verified. */
   "too-many-attempts": 429,
-  /** A fault of our own or of the user's script. */
+  /** An error in this program or in the user's script. */
   internal: 500,
-  /** No worker can take the call now: queue full, wait too long, Python doesn't start, or stopping. */
+  /** No worker can take the call now: the queue is full, the wait was too long, no Python starts, or the server is stopping. */
   unavailable: 503,
-  /** A setting, file or command line that can't be used: ends the program with exit code 1. */
+  /** A setting, file or argument can't be used: exit code 1. */
   config: 500,
-  /** Bad usage of the command line: ends the program with exit code 2. */
+  /** Wrong usage of the command line: exit code 2. */
   usage: 500,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;
 
-/** Extra facts of an error. */
+/** Further members of an error. */
 export interface ErrorDetail {
-  /** The `info` member of an HTTP error body: text or an object; `{}` when absent. */
+  /** The `info` member of an HTTP error body, text or an object; `{}` by default. */
   readonly info?: unknown;
-  /** The `details` member of an HTTP error body; left out when absent. */
+  /** The `details` member of an HTTP error body; omitted by default. */
   readonly details?: unknown;
-  /** Headers to add to the HTTP answer, `Retry-After` for example. */
+  /** Headers to add to the HTTP response, `Retry-After` for example. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
-/** An error with a code; `message` is what the client or the person at the terminal reads. */
+/** An error with a code; the client or the person at the terminal reads its `message`. */
 export class TabPyError extends Error {
   readonly code: ErrorCode;
   readonly info: unknown;
@@ -65,7 +65,22 @@ export class TabPyError extends Error {
   }
 }
 
-/** The text of anything that was thrown. */
+/**
+ * The error of a value that can't be used: `Cannot use TABPY_PORT "http" (tabpy.conf line 3): expected an integer`.
+ * Without `value` or `place`, the message omits them.
+ */
+export function configError(
+  what: string,
+  value: string | undefined,
+  place: string | undefined,
+  wanted: string,
+): TabPyError {
+  const given = value === undefined ? "" : ` "${value}"`;
+  const origin = place === undefined ? "" : ` (${place})`;
+  return new TabPyError("config", `Cannot use ${what}${given}${origin}: expected ${wanted}`);
+}
+
+/** The message of a thrown value, whatever it is. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,44 +1,42 @@
-// Reads and writes the INI dialect of Python's configparser.ConfigParser (strict, BasicInterpolation): the
-// config file, the logging sections in it, and state.ini. What the options mean is left to src/config and
-// src/registry. The rule book is https://docs.python.org/3/library/configparser.html; where Python's versions
-// differ, this follows 3.10 and later: test/ini.test.ts compares every rule with the Python that it finds.
+// Reads and writes the INI dialect of Python's configparser.ConfigParser (strict, BasicInterpolation): the config file,
+// the logging sections in it, and state.ini. Specification: https://docs.python.org/3/library/configparser.html; where
+// Python versions differ, as in 3.10 and later. test/ini.test.ts compares every rule with Python's own.
 
-// The package `ini` reads another dialect: it drops "__proto__", splits names at ".", turns "true" into a
-// boolean, cuts values at ";" and quotes what it writes, and it knows no ":", no continuation lines and no
-// duplicates. So it neither parses nor prints here. `safe` is what holds for every dialect: it knows which
-// names can stand in a file bare, and `set` writes no others.
+// The package `ini` can't parse or write these files: it drops "__proto__", splits names at ".", turns "true" into a
+// boolean, cuts values at ";", quotes what it writes, and has no ":", no continuation lines and no error for duplicates.
+// Only its `safe` is used here: `set` refuses the names that it would quote.
 import { safe } from "ini";
 import { TabPyError } from "./errors.ts";
 
 /** The section whose options every other section has too. */
 export const defaultSection = "DEFAULT";
 
-const header = /^\[(.+)\]/s; // Up to the last bracket of the line; what follows is ignored, as in Python.
+const header = /^\[(.+)\]/s; // Up to the last bracket of the line; the rest is ignored, as in Python.
 const delimiter = /[=:]/;
 const comment = /^[#;]/;
 const reference = /%(?:%|\(([^)]+)\)s)?/g;
 const maxDepth = 10;
 
-// What Python's str.isspace() holds for a space. JavaScript's differs in U+001C to U+001F, U+0085 and U+FEFF.
+// The spaces of Python's str.isspace(). JavaScript's differ in U+001C to U+001F, U+0085 and U+FEFF.
 const spaces = new Set(
   "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
     "\u2028\u2029\u202f\u205f\u3000",
 );
 
-/** The raw value of an option and the line that named it, counted from 1; undefined where no file did. */
+/** The raw value of an option, and its line, counted from 1; undefined when it isn't from a file. */
 interface Option {
   value: string;
   readonly line: number | undefined;
 }
 
-type Sections = Map<string, Map<string, Option>>; // Map: an object would reorder "1", and trip on "__proto__".
+type Sections = Map<string, Map<string, Option>>; // An object would reorder "1" and lose "__proto__".
 
 export interface IniOptions {
-  /** Keeps the case of option names; otherwise they are lower-cased, as Python does unless told not to. */
+  /** Keeps the case of option names; by default they are lower-cased, as in Python. */
   readonly keepCase?: boolean;
-  /** What messages call the text: a file name. */
+  /** The name of the text in messages: a file name. */
   readonly source?: string;
-  /** Values for `%(NAME)s`, the environment for example. They become options of DEFAULT, taken literally. */
+  /** Values for `%(NAME)s`, for example the environment. They become options of DEFAULT, with `%` taken literally. */
   readonly defaults?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -63,7 +61,7 @@ export class IniFile {
     return section !== defaultSection && this.#sections.has(section);
   }
 
-  /** Names of a section's options in the order of the text, then those that it has from DEFAULT. */
+  /** Names of a section's options in the order of the text, then those of DEFAULT. */
   options(section: string): string[] {
     if (!this.#sections.has(section)) return [];
     return [...new Set([...this.#own(section).keys(), ...this.#own(defaultSection).keys()])];
@@ -78,14 +76,14 @@ export class IniFile {
     return this.#find(section, option) !== undefined;
   }
 
-  /** The value as it stands in the text, lines joined by "\n"; undefined when there is no such option. */
+  /** The value as in the text, lines joined by "\n"; undefined when there is no such option. */
   raw(section: string, option: string): string | undefined {
     return this.#find(section, option)?.value;
   }
 
   /**
-   * The value with `%%` and `%(name)s` replaced; undefined when there is no such option. Throws a "config" error
-   * for another `%`, a name that isn't there, and references more than 10 deep.
+   * The value with `%%` and `%(name)s` replaced; undefined when there is no such option. Throws TabPyError
+   * `config` for any other `%`, an unknown name, and references more than 10 deep.
    */
   get(section: string, option: string): string | undefined {
     const raw = this.raw(section, option);
@@ -98,25 +96,25 @@ export class IniFile {
   }
 
   /**
-   * Sets a raw value (see `escapeValue`) and adds the section when it's missing. Throws a "config" error for
-   * what couldn't be read back: a malformed `%`, and names and multi-line values that the format can't hold.
+   * Sets a raw value (see `escapeValue`) and adds the section when it is missing. Throws TabPyError `config` for values
+   * and names that would be read back differently: a malformed `%`, and what the format can't express.
    */
   set(section: string, option: string, value: string): void {
     const name = this.#nameOf(option);
-    if (!this.#own(section).has(name)) checkName("option", name, ":"); // A name that was read can be read again.
+    if (!this.#own(section).has(name)) checkName("option", name, ":"); // A name that was read is valid.
     checkValue(option, value);
     this.addSection(section);
     this.#own(section).set(name, { value, line: undefined });
   }
 
-  /** Adds an empty section; does nothing when it's there. */
+  /** Adds an empty section unless it exists. */
   addSection(section: string): void {
     if (this.#sections.has(section)) return;
     checkName("section", section, "]");
     this.#sections.set(section, new Map());
   }
 
-  /** Removes an option from the section itself; one from DEFAULT shows through again. */
+  /** Removes the section's own option; one of DEFAULT applies again. */
   remove(section: string, option: string): void {
     this.#own(section).delete(this.#nameOf(option));
   }
@@ -154,11 +152,11 @@ export class IniFile {
 }
 
 /**
- * Reads an INI text. Throws a "config" error with the number of the first faulty line, where Python raises
+ * Reads an INI text. Throws TabPyError `config` with the number of the first invalid line, where Python raises
  * MissingSectionHeaderError, ParsingError, DuplicateSectionError or DuplicateOptionError.
  *
- * Different from Python on purpose: a byte order mark at the start is skipped, `%` in a default needs no escape,
- * and of two defaults that differ only in case the last one counts.
+ * Different from Python on purpose: a byte order mark at the start is skipped, `%` in a default isn't escaped, and of two
+ * defaults whose names differ only in case the last one is used.
  */
 export function parseIni(text: string, options: IniOptions = {}): IniFile {
   const { keepCase = false, source = "<string>", defaults = {} } = options;
@@ -171,10 +169,10 @@ export function parseIni(text: string, options: IniOptions = {}): IniFile {
   const headerLines = new Map<string, number>();
 
   let section: Map<string, Option> | undefined;
-  let option: Option | undefined; // The one that an indented line continues.
+  let option: Option | undefined; // An indented line continues it.
   let indent = 0;
-  let emptyLines = 0; // Count only when the value goes on after them.
-  // Python's universal newlines: none of the other characters that end a line elsewhere, such as \f or U+2028.
+  let emptyLines = 0; // Part of the value only when it continues after them.
+  // Python's universal newlines only, not \f or U+2028.
   const rows = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
   for (const [index, row] of rows.entries()) {
     const line = index + 1;
@@ -223,7 +221,7 @@ export function parseIni(text: string, options: IniOptions = {}): IniFile {
   return new IniFile(source, keepCase, sections);
 }
 
-/** The text that Python's `ConfigParser.write` gives: DEFAULT first (with what came as defaults), no comments. */
+/** The text that Python's `ConfigParser.write` writes: DEFAULT first, including `defaults`, without comments. */
 export function formatIni(ini: IniFile): string {
   const defaults = ini.ownOptions(defaultSection).length > 0 ? [defaultSection] : [];
   const blocks = [...defaults, ...ini.sections()].map((section) => {
@@ -235,7 +233,7 @@ export function formatIni(ini: IniFile): string {
   return blocks.join("");
 }
 
-/** Makes a text a raw value that `get` gives back unchanged. */
+/** The raw value for which `get` returns `text`. */
 export function escapeValue(text: string): string {
   return text.replaceAll("%", "%%");
 }
@@ -253,7 +251,7 @@ function checkValue(option: string, value: string): void {
   const fault = (wanted: string) =>
     new TabPyError("config", `Cannot write ${quote(option)} ${quote(value)}: expected ${wanted}`);
 
-  // In two steps, as Python's `before_set` does.
+  // In two steps, like Python's `before_set`.
   const bare = value.replaceAll("%%", "").replace(/%\([^)]+\)s/g, "");
   if (bare.includes("%")) throw fault(`"%%" for each "%"`);
   if (!isUnicode(value)) throw fault("no lone surrogates");
@@ -267,7 +265,7 @@ function checkValue(option: string, value: string): void {
 }
 
 function isUnicode(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text); // With the u flag only a lone one matches.
+  return !/\p{Surrogate}/u.test(text); // With the u flag only lone ones match.
 }
 
 function stripStart(text: string): string {
@@ -282,7 +280,7 @@ function strip(text: string): string {
   return stripStart(text.slice(0, end));
 }
 
-/** A text for a message: in quotes, on one line, cut when it's long. */
+/** A text for a message: in quotes, on one line, truncated. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 }

@@ -1,17 +1,17 @@
-// Parts of the program that have a life: started in order, stopped in reverse. And the signals that end it.
-// What the parts are is main.ts's affair.
+// Services, which main.ts starts in order and stops in reverse; the signals that stop the program; and two helpers for
+// promises: one task after the other, and a time limit.
 
 import { closeSync, openSync } from "node:fs";
 import { TabPyError } from "./errors.ts";
 
-/** Something that owns processes, sockets or files. `stop` may be called twice and before `start` has ended. */
+/** Something that owns processes, sockets or files. `stop` may be called twice, and before `start` has resolved. */
 export interface Service {
   readonly name: string;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Start services in order; when one fails, stop those that were started and throw its error. */
+/** Start services in order; when one rejects, stop those before it and throw its error. */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];
   for (const service of services) {
@@ -25,7 +25,7 @@ export async function startAll(services: readonly Service[]): Promise<void> {
   }
 }
 
-/** Stop services in reverse order. One that fails to stop doesn't keep the others; the first error is thrown. */
+/** Stop services in reverse order, all of them also when one rejects; the first error is thrown. */
 export async function stopAll(services: readonly Service[]): Promise<void> {
   const errors: unknown[] = [];
   for (const service of [...services].reverse()) {
@@ -39,8 +39,7 @@ export async function stopAll(services: readonly Service[]): Promise<void> {
 }
 
 /**
- * Resolves with the name of the first SIGINT or SIGTERM. A second one calls `force`, which shall end the program
- * without waiting for anything.
+ * Resolves with the name of the first SIGINT or SIGTERM. A second one calls `force`, which is to exit at once.
  */
 export function untilAskedToStop(force: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -55,10 +54,7 @@ export function untilAskedToStop(force: () => void): Promise<NodeJS.Signals> {
   });
 }
 
-/**
- * Calls `reload` on SIGHUP. But when it came because the terminal was closed, which this program was started at, the
- * program is asked to stop.
- */
+/** Calls `reload` on SIGHUP; when the signal means that the controlling terminal was closed, raises SIGTERM instead. */
 export function onHangup(reload: () => void): void {
   const isAtTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true;
   process.on("SIGHUP", () => {
@@ -86,7 +82,7 @@ export function createChain(): <T>(task: () => Promise<T>) => Promise<T> {
   };
 }
 
-/** `promise`, or a rejection with `message` after `timeoutMs`. */
+/** `promise`, or a rejection with a TabPyError `timeout` and `message` after `timeoutMs`. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, message: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

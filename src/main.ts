@@ -6,8 +6,8 @@ import { createAuthenticate } from "./auth/authenticate.ts";
 import { Bcrypt } from "./auth/bcrypt.ts";
 import { createHashing } from "./auth/hashes.ts";
 import { loadUsers } from "./auth/users.ts";
-import type { Config, TlsConfig } from "./config/config.ts";
-import { TabPyError } from "./errors.ts";
+import { type Config, serverUrl, type TlsConfig } from "./config/config.ts";
+import { configError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { infoBody, pageData } from "./http/info.ts";
 import { HttpServer } from "./http/server.ts";
@@ -41,7 +41,7 @@ export interface TabPy {
  */
 export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.staticPath !== undefined && !isFolder(config.staticPath)) {
-    throw new TabPyError("config", `Cannot use TABPY_STATIC_PATH "${config.staticPath}": expected a folder`);
+    throw configError("TABPY_STATIC_PATH", config.staticPath, undefined, "a folder");
   }
   if (config.isArrowWanted)
     log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
@@ -118,10 +118,8 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   services.unshift(reloader);
   await startAll(services);
   registry.loadedAtStart.then(executor.endShared);
-  const scheme = tls === undefined ? "http" : "https";
-  const host = config.host === "0.0.0.0" || config.host === "::" ? "localhost" : config.host;
   return {
-    url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${service.prefix}/`,
+    url: `${serverUrl(config, service.prefix)}/`,
     pythonFound: executor.interpreterFound,
     reload: () => reloader.reload(),
     stop: () => stopAll(services),

@@ -1,12 +1,12 @@
-// JSON as Python's json.dumps writes it: ", " and ": ", everything but ASCII escaped. For the answers and the state
-// that this side writes; results come from the workers as bytes. And reading that keeps numbers as they were
-// written: Python's integers have no size and its 1.0 is no 1, where JavaScript has one kind of number.
+// JSON as Python's json.dumps writes it: ", " and ": ", all but ASCII escaped. For responses and state; results come
+// from the workers as bytes. Parsing keeps the digits of numbers, because Python tells 1.0 from 1 and its integers have no
+// limit.
 
 const notAscii = /[\u007f-\uffff]/g;
-/** Strings, to pass over them, and what Python's json writes and reads for numbers that JSON has not. */
+/** Strings, to skip them, and the numbers that Python's json reads and writes although JSON has none such. */
 const notFinite = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
 
-/** ES2026, in bun and in Node from 22 on; not yet in TypeScript's library. */
+/** ES2026, in Bun and Node 22 and later, but not yet in TypeScript's library. */
 interface ExactJson {
   parse(
     text: string,
@@ -17,7 +17,7 @@ interface ExactJson {
 }
 const exact = JSON as unknown as ExactJson;
 
-/** The JSON text of plain data. Undefined members are left out. */
+/** The JSON text of plain data, without undefined members. */
 export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
   if (typeof value === "object" && value !== null && !exact.isRawJSON(value)) {
@@ -29,8 +29,8 @@ export function pythonJson(value: unknown): string {
 }
 
 /**
- * The value of a JSON text whose numbers `pythonJson` writes as they stand in it. They are no JavaScript numbers:
- * see `numberOf`. NaN and infinities, which TabPy and its client write, are null. Throws SyntaxError.
+ * The value of a JSON text. Its numbers are raw JSON, which `pythonJson` writes with the same digits and `numberOf`
+ * converts. NaN and infinities, which TabPy and its client write, become null. Throws SyntaxError.
  */
 export function parseExactJson(json: string): unknown {
   try {
@@ -48,7 +48,7 @@ function parse(json: string): unknown {
   );
 }
 
-/** The number that `parseExactJson` read, or undefined when `value` is none. */
+/** The value of a number from `parseExactJson`; undefined when `value` isn't a number. */
 export function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   return exact.isRawJSON(value) ? Number(JSON.stringify(value)) : undefined;

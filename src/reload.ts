@@ -1,33 +1,35 @@
-// Files that may change while the server runs: looked at every half second, by their stat alone, as a watch by the
-// system misses changes on network folders. What reading one anew means is its owner's affair.
+// Polls files that may change while the server runs, by stat: file system events miss changes on network folders.
+// Each part reads its own files again.
 
 import { stat } from "node:fs/promises";
 import { errorText } from "./errors.ts";
+import { createChain } from "./lifecycle.ts";
 
 /** A part of the program that can read its files again. */
 export interface Reloadable {
   /** What it is, in messages: "password file". */
   readonly what: string;
   readonly files: readonly string[];
-  /** Throws when the files are no good; then the part goes on with what it has. */
+  /** Rejects when the files can't be used; the part then keeps what it has. */
   reload(): Promise<void>;
 }
 
-const lookMs = 500;
-/** Files that never rest are read nevertheless after so many looks. */
-const maxLooks = 6;
+const pollMs = 500;
+/** Read a file that keeps changing after this many polls. */
+const maxPolls = 6;
 
 interface Watched {
   readonly part: Reloadable;
-  /** What its files were like when they were last read, and at the last look. */
+  /** The signatures of its files when they were last read, and at the last poll. */
   read: string;
-  seen: string;
-  looks: number;
+  polled: string;
+  /** Consecutive polls that found the files changing. */
+  polls: number;
 }
 
 /**
- * Reloads parts when their files have changed and then rested for one look: who writes two files, or one slowly, is
- * not read in the middle. `report` takes what went wrong.
+ * Reloads parts whose files have changed and were then unchanged for one poll, so that files that are still being
+ * written aren't read. `report` takes the message of a reload that failed.
  */
 export class Reloader {
   readonly name = "reloader";
@@ -35,57 +37,56 @@ export class Reloader {
   readonly #report: (message: string) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  /** One reload after the other: of two at once, the older could come last. */
-  #last: Promise<void> = Promise.resolve();
+  /** Of two concurrent reloads, the one that read the older files could end last. */
+  readonly #inOrder = createChain();
 
   constructor(parts: readonly Reloadable[], report: (message: string) => void) {
-    this.#watched = parts.map((part) => ({ part, read: "", seen: "", looks: 0 }));
+    this.#watched = parts.map((part) => ({ part, read: "", polled: "", polls: 0 }));
     this.#report = report;
   }
 
   async start(): Promise<void> {
     for (const watched of this.#watched) {
       watched.read = await signature(watched.part.files);
-      watched.seen = watched.read;
+      watched.polled = watched.read;
     }
-    this.#lookLater();
+    this.#pollLater();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#last;
+    await this.#inOrder(async () => {});
   }
 
   /** Reload every part now, whether its files have changed or not. */
   reload(): Promise<void> {
-    this.#last = this.#last.then(async () => {
+    return this.#inOrder(async () => {
       for (const watched of this.#watched) await this.#reloadPart(watched);
     });
-    return this.#last;
   }
 
-  #lookLater(): void {
+  #pollLater(): void {
     if (this.#isStopped || this.#watched.length === 0) return;
     this.#timer = setTimeout(() => {
-      this.#last = this.#last.then(() => this.#look()).finally(() => this.#lookLater());
-    }, lookMs);
+      void this.#inOrder(() => this.#poll()).finally(() => this.#pollLater());
+    }, pollMs);
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     for (const watched of this.#watched) {
       const now = await signature(watched.part.files);
-      const isResting = now === watched.seen;
-      watched.seen = now;
-      if (now === watched.read) watched.looks = 0;
-      else if (isResting || ++watched.looks >= maxLooks) await this.#reloadPart(watched);
+      const isUnchanged = now === watched.polled;
+      watched.polled = now;
+      if (now === watched.read) watched.polls = 0;
+      else if (isUnchanged || ++watched.polls >= maxPolls) await this.#reloadPart(watched);
     }
   }
 
   async #reloadPart(watched: Watched): Promise<void> {
     const { part } = watched;
-    watched.read = await signature(part.files); // before reading: what changes meanwhile is seen at the next look
-    watched.looks = 0;
+    watched.read = await signature(part.files); // before reading, so that the next poll sees a change during it
+    watched.polls = 0;
     try {
       await part.reload();
     } catch (error) {
@@ -96,7 +97,7 @@ export class Reloader {
   }
 }
 
-/** Changes when one of the files is written, replaced, taken away or comes. */
+/** Changes when one of the files is written, replaced, removed or created. */
 async function signature(files: readonly string[]): Promise<string> {
   const all = files.map((file) =>
     stat(file, { bigint: true }).then(

@@ -3,15 +3,18 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withLock, writeDurably } from "../src/files.ts";
+import { withLock } from "../src/file-lock.ts";
+import { writeDurably } from "../src/files.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-const module = join(import.meta.dir, "../src/files.ts");
+const files = join(import.meta.dir, "../src/files.ts");
+const fileLock = join(import.meta.dir, "../src/file-lock.ts");
 
 /** A process that adds one to the number in `file`, `times` times, each under its lock. */
 function spawnCounter(file: string, times: number) {
   const program = `
-    const { withLock, writeDurably } = await import(${JSON.stringify(module)});
+    const { withLock } = await import(${JSON.stringify(fileLock)});
+    const { writeDurably } = await import(${JSON.stringify(files)});
     const { readFileSync } = await import("node:fs");
     for (let at = 0; at < ${times}; at++)
       await withLock(${JSON.stringify(file)}, async () =>
@@ -68,7 +71,7 @@ test("withLock() takes one call of this process after the other, also when one t
   expect(order).toEqual(["first begins", "first ends", "second"]);
 });
 
-test("withLock() lets one alone in when many find a forgotten lock at once", async () => {
+test("withLock() lets in one process when many find a stale lock", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   let text = "";
@@ -97,7 +100,7 @@ test("withLock() takes over the lock of a process that was killed", async () => 
     [
       process.execPath,
       "-e",
-      `const { withLock } = await import(${JSON.stringify(module)});
+      `const { withLock } = await import(${JSON.stringify(fileLock)});
        await withLock(${JSON.stringify(file)}, async () => { console.log("held"); await new Promise(() => setInterval(() => {}, 1000)); });`,
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
@@ -121,7 +124,7 @@ test("withLock() takes over a lock of an earlier process with this process's id"
   expect(await withLock(file, async () => "mine")).toBe("mine");
 });
 
-test("withLock() takes over what it can't look at only when it is old", async () => {
+test("withLock() takes over a lock whose owner it can't check only when the lock is old", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   writeFileSync(`${file}.lock`, "elsewhere 1 x");
@@ -140,7 +143,7 @@ test("syncFile() takes a file that may only be read", async () => {
   chmodSync(folder.path, 0o755);
   // As another user than root, who may do everything.
   const program = `
-    const { syncFile } = await import(${JSON.stringify(module)});
+    const { syncFile } = await import(${JSON.stringify(files)});
     if (process.getuid() === 0) process.setuid(65534);
     await syncFile(${JSON.stringify(file)});`;
   const child = Bun.spawn([process.execPath, "-e", program], {

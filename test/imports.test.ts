@@ -10,7 +10,7 @@ const root = join(import.meta.dir, "..");
 const order: readonly (readonly string[])[] = [
   ["src/errors.ts", "src/model.ts"],
   ["src/lifecycle.ts", "src/ini.ts", "src/files.ts", "src/python-json.ts"],
-  ["src/reload.ts"],
+  ["src/reload.ts", "src/file-lock.ts"],
   ["src/logging/"],
   ["src/config/"],
   ["src/programs/"],

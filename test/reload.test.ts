@@ -43,7 +43,7 @@ describe("Reloader", () => {
     });
   }
 
-  test("reloads when it is told to, changed or not", async () => {
+  test("reload() reloads, whether files have changed or not", async () => {
     using folder = temporaryFolder();
     await using one = await startReloader(folder, "absent");
     await one.reloader.reload();
@@ -67,7 +67,7 @@ describe("Reloader", () => {
     expect(one.reports).toHaveLength(1);
   });
 
-  test("reloads in the end also when the file never rests", async () => {
+  test("reloads in the end also when a file keeps changing", async () => {
     using folder = temporaryFolder();
     writeFileSync(folder.file("a"), "");
     await using one = await startReloader(folder, "a");

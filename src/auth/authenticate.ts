@@ -1,16 +1,17 @@
-// Whether the sender of an Authorization header may come in. Cheap for a credential that was looked at a moment ago
-// (memory.ts), slow for guessing (throttle.ts), and as slow for a user that isn't there as for one that is. The
-// answer to the sender is src/http/access.ts's affair.
+// Decides whether the sender of an Authorization header is a user. Cheap for a credential that was verified recently
+// (verified-credentials.ts), limited for guesses (throttle.ts), and as slow for an unknown user as for a known one.
+// The HTTP answer is made in src/http/access.ts.
 
 import { createHmac, randomBytes } from "node:crypto";
+import pLimit from "p-limit";
 import { type Credentials, maxHeaderChars, parseBasicHeader } from "./basic.ts";
 import type { Hashing } from "./hashes.ts";
-import { createMemory } from "./memory.ts";
 import type { PasswordFile } from "./password-file.ts";
 import { createThrottle, type ThrottleOptions } from "./throttle.ts";
+import { createVerifiedCredentials } from "./verified-credentials.ts";
 
-interface Welcome {
-  readonly kind: "welcome";
+interface Verified {
+  readonly kind: "verified";
   /** As the password file writes the name. */
   readonly user: string;
 }
@@ -22,68 +23,67 @@ interface Refused {
 }
 
 export type Verdict =
-  | Welcome
+  | Verified
   | Refused
-  /** Not looked at; the right password is refused too. */
+  /** Not verified; the right password is refused too. */
   | { readonly kind: "throttled"; readonly why: string; readonly waitMs: number };
 
-/** `address`, the sender's, is asked for when it is needed. */
+/** `address` is called only when the sender's address is needed. */
 export type Authenticate = (header: string | undefined, address: () => string) => Verdict | Promise<Verdict>;
 
 export interface AuthenticateOptions extends ThrottleOptions {
-  /** The password file as it is now. */
+  /** The present password file. */
   readonly users: () => PasswordFile;
   readonly hashing: Hashing;
 }
 
-/** Hashes that are computed at one time, and how many may wait for that; more are told to come again. */
-export const hashesAtOnce = 2;
-export const hashesWaiting = 100;
+/** Hashes that are computed concurrently, and verifications that may wait for one; further ones are throttled. */
+const maxHashes = 2;
+const maxWaiting = 100;
 const busyWaitMs = 1000;
 
 const unused = "0".repeat(128);
 
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   const { hashing } = options;
-  const memory = createMemory<Welcome, Refused>(options.now);
+  const verified = createVerifiedCredentials<Verified, Refused>(options.now);
   const throttle = createThrottle(options);
-  const queue = createQueue();
+  const limit = pLimit(maxHashes);
   const decoyKey = randomBytes(32);
-  /** Attempts being looked at, by digest: of many calls with a new credential only one costs a hash. */
-  const looking = new Map<string, Promise<Verdict>>();
+  /** Running verifications by digest: concurrent calls with one new credential cost one hash. */
+  const running = new Map<string, Promise<Verdict>>();
 
   return (header, addressOf) => {
     if (header === undefined) return { kind: "refused", why: "no credentials" };
-    const digest = header.length > maxHeaderChars ? "" : memory.digest(header);
-    const known = memory.find(digest, options.users());
+    const digest = header.length > maxHeaderChars ? "" : verified.digest(header);
+    const known = verified.find(digest, options.users());
     if (known !== undefined) return known;
     const credentials = parseBasicHeader(header);
     if (credentials === undefined) return { kind: "refused", why: "credentials that can't be read" };
-    const running = looking.get(digest);
-    if (running !== undefined) return running;
+    const same = running.get(digest);
+    if (same !== undefined) return same;
 
     const name = credentials.name.toLowerCase();
     const address = addressOf();
-    if (queue.isFull())
+    if (limit.pendingCount >= maxWaiting)
       return { kind: "throttled", why: "too many passwords wait for their hash", waitMs: busyWaitMs };
-    const isExempt = memory.wasRight(digest);
+    const isExempt = verified.wasRight(digest);
     if (!isExempt) {
       const wait = throttle.take(address, name);
       if (wait !== undefined)
         return { kind: "throttled", why: `too many failures of this ${wait.by}`, waitMs: wait.ms };
     }
-    const attempt = queue
-      .run(() => look(name, credentials, digest, address))
+    const verification = limit(() => verify(name, credentials, digest, address))
       .then((verdict) => {
-        if (verdict.kind === "welcome" && !isExempt) throttle.giveBack(address, name);
+        if (verdict.kind === "verified" && !isExempt) throttle.giveBack(address, name);
         return verdict;
       })
-      .finally(() => looking.delete(digest));
-    looking.set(digest, attempt);
-    return attempt;
+      .finally(() => running.delete(digest));
+    running.set(digest, verification);
+    return verification;
   };
 
-  async function look(
+  async function verify(
     name: string,
     { password }: Credentials,
     digest: string,
@@ -91,44 +91,24 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   ): Promise<Verdict> {
     const users = options.users();
     const found = users.get(name);
-    const other = decoy(users, name); // picked for a user that is there too: same work
-    const isRight = await hashing.isRight(found?.hash ?? other, name, password);
-    if (found !== undefined && isRight) {
-      const verdict: Welcome = { kind: "welcome", user: found.name };
-      // It was sent before the file had it: that was no guess.
-      if (memory.rememberRight(digest, verdict, users)) throttle.giveBack(address, name);
+    const other = decoy(users, name); // chosen for a known user too, so that both take the same time
+    const matches = await hashing.verify(found?.hash ?? other, name, password);
+    if (found !== undefined && matches) {
+      const verdict: Verified = { kind: "verified", user: found.name };
+      // The earlier failure was this same credential, sent before the file had it: no guess.
+      if (verified.addRight(digest, verdict, users)) throttle.giveBack(address, name);
       return verdict;
     }
     const why = found === undefined ? "unknown user" : `wrong password for user "${found.name}"`;
     const verdict: Refused = { kind: "refused", why };
-    memory.rememberWrong(digest, verdict, users);
+    verified.addWrong(digest, verdict, users);
     return verdict;
   }
 
-  /** For a name that isn't there, the hash of one that is: always the same one, so that the time tells nothing. */
+  /** For an unknown name, the hash of a known user: the same one each time, so that timing reveals nothing. */
   function decoy(users: PasswordFile, name: string): string {
     if (users.size === 0) return unused;
     const at = createHmac("sha256", decoyKey).update(name).digest().readUInt32LE() % users.size;
     return [...users.values()][at]?.hash ?? unused;
   }
-}
-
-/** Runs a few tasks at a time, in the order of arrival. */
-function createQueue() {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return {
-    isFull: () => waiting.length >= hashesWaiting,
-    async run<T>(task: () => Promise<T>): Promise<T> {
-      if (running >= hashesAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-      else running++;
-      try {
-        return await task();
-      } finally {
-        const next = waiting.shift();
-        if (next === undefined) running--;
-        else next(); // it takes this one's place
-      }
-    },
-  };
 }

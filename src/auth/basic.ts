@@ -1,12 +1,12 @@
-// Basic authentication's header (RFC 7617): from an Authorization header to a name and a password. Whether they are
-// right is authenticate.ts's affair.
+// Basic authentication (RFC 7617): from an Authorization header to a name and a password, which authenticate.ts
+// verifies.
 
 export interface Credentials {
   readonly name: string;
   readonly password: string;
 }
 
-/** Longer headers are no credentials. */
+/** Longer headers are refused. */
 export const maxHeaderChars = 4096;
 
 const basicHeader = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
@@ -17,7 +17,7 @@ export function parseBasicHeader(header: string | undefined): Credentials | unde
   const encoded = basicHeader.exec(header)?.[1];
   if (encoded === undefined || encoded.length % 4 === 1) return undefined;
   const pair = Buffer.from(encoded, "base64").toString("utf8");
-  if (pair.includes("\0")) return undefined; // PBKDF2 and bcrypt take it for the end, or for nothing
+  if (pair.includes("\0")) return undefined; // implementations of bcrypt take it for the end of the password
   const colon = pair.indexOf(":");
   return colon === -1 ? undefined : { name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }

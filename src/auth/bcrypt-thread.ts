@@ -1,5 +1,5 @@
-// The thread that computes bcrypt hashes for bcrypt.ts: a program of its own, which scripts/build puts into the
-// executable beside the main one. It waits for requests and answers each.
+// The worker thread that computes bcrypt hashes for bcrypt.ts. It is a second entry point, which scripts/build compiles
+// into the executable beside the main one.
 
 import { parentPort } from "node:worker_threads";
 import { compareSync, hashSync } from "bcryptjs";
@@ -8,7 +8,7 @@ export type BcryptRequest =
   | { readonly kind: "hash"; readonly password: string; readonly cost: number }
   | { readonly kind: "compare"; readonly password: string; readonly hash: string };
 
-/** `fault` says why there is no value; it holds neither password nor hash. */
+/** `fault`: why there is no value; it contains neither password nor hash. */
 export interface BcryptReply {
   readonly id: number;
   readonly value?: string | boolean;

@@ -1,5 +1,5 @@
-// bcrypt beside the event loop: one thread (bcrypt-thread.ts) that starts with the first hash and computes one after
-// the other. A hash takes a tenth of a second of JavaScript, in which no request would be answered.
+// bcrypt off the event loop: one worker thread (bcrypt-thread.ts), started for the first hash, which computes one hash
+// at a time. A hash takes a tenth of a second of JavaScript, in which no request would be answered.
 
 import { Worker } from "node:worker_threads";
 import { TabPyError } from "../errors.ts";
@@ -16,18 +16,18 @@ export class Bcrypt {
   #lastId = 0;
   readonly #waiting = new Map<number, Waiting>();
 
-  /** Nothing to do: the thread starts when it is needed. */
+  /** Does nothing: the first hash starts the thread. */
   async start(): Promise<void> {}
 
   async hash(password: string, cost: number): Promise<string> {
     return String(await this.#ask({ kind: "hash", password, cost }));
   }
 
-  async isRight(password: string, hash: string): Promise<boolean> {
+  async compare(password: string, hash: string): Promise<boolean> {
     return (await this.#ask({ kind: "compare", password, hash })) === true;
   }
 
-  /** Ends the thread; what waits for it fails. */
+  /** Terminates the thread; pending hashes are rejected. */
   async stop(): Promise<void> {
     const thread = this.#thread;
     this.#lose(thread, new TabPyError("unavailable", "The server is stopping"));
@@ -66,7 +66,7 @@ export class Bcrypt {
   }
 }
 
-/** In the executable every module has its URL, and scripts/build puts the thread at its path below that. */
+/** In the executable every module has the executable's URL, and scripts/build puts the thread at its path below. */
 function threadUrl(): URL {
   const isSource = import.meta.url.endsWith("/bcrypt.ts");
   return new URL(isSource ? "./bcrypt-thread.ts" : "./src/auth/bcrypt-thread.ts", import.meta.url);

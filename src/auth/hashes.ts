@@ -1,5 +1,5 @@
-// The hashes of passwords, told apart by their look: TabPy's PBKDF2 and bcrypt. Neither is computed on the event
-// loop: PBKDF2 in Node's own threads, bcrypt in the thread of bcrypt.ts.
+// Password hashes, of two schemes that their form tells apart: TabPy's PBKDF2 and bcrypt. Neither is computed on the
+// event loop: PBKDF2 in Node's thread pool, bcrypt in the thread of bcrypt.ts.
 
 import { pbkdf2, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
@@ -8,50 +8,50 @@ import type { Bcrypt } from "./bcrypt.ts";
 export const schemes = ["pbkdf2", "bcrypt"] as const;
 export type Scheme = (typeof schemes)[number];
 
-/** Computes and compares hashes. Names in lower case. */
+/** Computes and verifies hashes. User names are in lower case. */
 export interface Hashing {
   hash(scheme: Scheme, name: string, password: string): Promise<string>;
-  /** Takes as long for a right password as for a wrong one. `hash` has the look of one of the schemes. */
-  isRight(hash: string, name: string, password: string): Promise<boolean>;
+  /** Whether `password` is the one of `hash`, a hash of one of the schemes; in constant time. */
+  verify(hash: string, name: string, password: string): Promise<boolean>;
 }
 
 const iterations = 10_000;
 const hashBytes = 64;
-/** bcrypt's cost of new hashes, and the largest that is taken: two hundred times the work of this one is no login. */
+/** bcrypt's cost of new hashes, and the largest accepted one, which takes about three seconds. */
 const bcryptCost = 10;
 const maxBcryptCost = 15;
-/** bcrypt looks at no more bytes of a password than these. */
+/** bcrypt ignores the bytes of a password after these. */
 export const maxBcryptBytes = 72;
 
-const pbkdf2Look = /^[0-9a-f]{128}$/i;
-const bcryptLook = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+const pbkdf2Form = /^[0-9a-f]{128}$/i;
+const bcryptForm = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
-/** What a hash must look like, for messages. */
+/** The forms of a hash, for messages. */
 export const wantedHash = `128 hexadecimal digits, or bcrypt's $2b$ and a cost up to ${maxBcryptCost}`;
 
 const derive = promisify(pbkdf2);
 
-/** The scheme of a hash, or undefined when it looks like none. */
+/** The scheme of a hash, or undefined when it has the form of neither. */
 export function schemeOf(hash: string): Scheme | undefined {
-  if (pbkdf2Look.test(hash)) return "pbkdf2";
-  const cost = Number(bcryptLook.exec(hash)?.[1]);
+  if (pbkdf2Form.test(hash)) return "pbkdf2";
+  const cost = Number(bcryptForm.exec(hash)?.[1]);
   return cost >= 4 && cost <= maxBcryptCost ? "bcrypt" : undefined;
 }
 
-export function createHashing(bcrypt: Pick<Bcrypt, "hash" | "isRight">): Hashing {
+export function createHashing(bcrypt: Pick<Bcrypt, "hash" | "compare">): Hashing {
   return {
     hash: async (scheme, name, password) => {
       if (scheme === "bcrypt") return bcrypt.hash(password, bcryptCost);
       return (await deriveFor(name, password)).toString("hex");
     },
-    isRight: async (hash, name, password) => {
-      if (schemeOf(hash) === "bcrypt") return bcrypt.isRight(password, hash);
+    verify: async (hash, name, password) => {
+      if (schemeOf(hash) === "bcrypt") return bcrypt.compare(password, hash);
       return timingSafeEqual(await deriveFor(name, password), Buffer.from(hash, "hex"));
     },
   };
 }
 
-/** The contract's formula: the user's name is the salt, so that files move between servers. */
+/** TabPy's formula: the salt is made of the user's name, so that a password file works on any server. */
 function deriveFor(name: string, password: string): Promise<Buffer> {
   return derive(password, `_$salt@tabpy:${name}$_`, iterations, hashBytes, "sha512");
 }

@@ -1,13 +1,14 @@
-// TabPy's password file: one `name hash` a line, with comments and empty lines. Reading it, and changing one user's
-// line while all others stay as they are, byte for byte. Hashes are hashes.ts's affair.
+// TabPy's password file: one `name hash` per line, with comments and empty lines. Reads it, and changes one user's line
+// while all others stay as they are, byte for byte. hashes.ts knows the forms of hashes.
 
 import { readFile, realpath, stat } from "node:fs/promises";
 import { errnoOf, errorText, TabPyError } from "../errors.ts";
-import { withLock, writeDurably } from "../files.ts";
+import { withLock } from "../file-lock.ts";
+import { writeDurably } from "../files.ts";
 import { schemeOf, wantedHash } from "./hashes.ts";
 
 export interface User {
-  /** As the file writes it. */
+  /** As the file spells it. */
   readonly name: string;
   readonly hash: string;
 }
@@ -15,11 +16,11 @@ export interface User {
 /** Lower-case name -> user, in the order of the file. */
 export type PasswordFile = ReadonlyMap<string, User>;
 
-/** A whole line, with its end. */
+/** A line with its line end. */
 const lines = /[^\r\n]*(?:\r\n|\n|\r|$)/g;
 const byteOrderMark = /^(?:\ufeff|\xef\xbb\xbf)/;
 
-/** Read a password file. Throws TabPyError `config` that names the faulty line, never its hash. */
+/** Read a password file. Throws TabPyError `config` that names the wrong line, never its hash. */
 export async function readPasswordFile(path: string): Promise<PasswordFile> {
   try {
     return parsePasswordFile(await readFile(path, "utf8"), path);
@@ -31,7 +32,7 @@ export async function readPasswordFile(path: string): Promise<PasswordFile> {
   }
 }
 
-/** The users of a password file's text; `source` is what messages call it. */
+/** The users of a password file's text; messages call it `source`. */
 export function parsePasswordFile(text: string, source: string): PasswordFile {
   const users = new Map<string, User>();
   for (const [at, line] of splitLines(text).entries()) {
@@ -50,9 +51,9 @@ export function parsePasswordFile(text: string, source: string): PasswordFile {
 }
 
 /**
- * The text with a user's line replaced, or added at the end; without `hash`, with that line taken away.
+ * The text with a user's line replaced, or added at the end; without `hash`, with that line removed.
  *
- * @param text a sound password file.
+ * @param text of a valid password file.
  */
 export function withUser(text: string, name: string, hash: string | undefined): string {
   const all = splitLines(text);
@@ -71,17 +72,17 @@ export function withUser(text: string, name: string, hash: string | undefined): 
 }
 
 /**
- * Change a password file while no other process does: atomic, with mode 0600, owner and group as they were.
+ * Change a password file under its lock: atomically, with mode 0600, owner and group unchanged.
  *
- * @param change gets the file's text in Latin-1, so that bytes of any kind stay, and its users; `undefined` for a file
- * that isn't there. Returns the new text.
- * @throws TabPyError `config` for a file with a fault, which stays as it is.
+ * @param change gets the file's text, "" when it doesn't exist, and its users; returns the new text. The text is
+ * decoded as Latin-1, which keeps every byte.
+ * @throws TabPyError `config` for an invalid file, which stays as it is.
  */
 export async function changePasswordFile(
   path: string,
   change: (text: string, users: PasswordFile) => Promise<string>,
 ): Promise<void> {
-  const file = await realpath(path).catch(() => path); // a link stays a link
+  const file = await realpath(path).catch(() => path); // a symbolic link stays one
   await withLock(file, async () => {
     const [text, owner] = await Promise.all([textOf(file), ownerOf(file)]);
     const changed = await change(text, parsePasswordFile(text, path));
@@ -105,17 +106,11 @@ async function ownerOf(path: string): Promise<{ uid: number; gid: number } | und
   );
 }
 
-/** Whether the permission bits of a file let others than its owner and group read or write it. */
-export async function isOpenToOthers(path: string): Promise<boolean> {
-  if (process.platform === "win32") return false; // no such bits
-  return ((await stat(path)).mode & 0o006) !== 0;
-}
-
 function splitLines(text: string): string[] {
   return text.match(lines)?.filter((line) => line !== "") ?? [];
 }
 
-/** The fields of a line, none for a comment. ASCII spaces alone part them: Latin-1 shows others inside of names. */
+/** The fields of a line, none for a comment. Only ASCII spaces separate them: in Latin-1, bytes of names look like others. */
 function fieldsOf(line: string): string[] {
   const fields = line.replace(byteOrderMark, "").split(/[ \t\v\f\r\n]+/);
   const given = fields.filter((field) => field !== "");

@@ -1,35 +1,35 @@
-// Slows down guessing: how many wrong names and passwords an address, and a user, may send in a minute. Each has a
-// bucket that a failure fills by one and that empties at an even pace; while it is full, nothing is looked at.
-// Who is exempt, and what the answer is, is the affair of authenticate.ts and src/http/access.ts.
+// Limits guessing: the wrong names and passwords per minute that an address, and a user, may send, as token buckets: a
+// failure takes a token, and tokens come back evenly. Without a token nothing is verified. authenticate.ts decides who is
+// exempt.
 
 import { hash } from "node:crypto";
 import { isIPv6 } from "node:net";
 
 export interface ThrottleOptions {
-  /** Failures in a minute; 0 for any number. */
+  /** Failures per minute; 0 for no limit. */
   readonly failuresPerUser: number;
   readonly failuresPerAddress: number;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
 export type Throttle = ReturnType<typeof createThrottle>;
 
-/** Why and for how long an attempt isn't looked at. */
+/** Which limit refuses an attempt, and for how long. */
 export interface Wait {
   readonly by: "address" | "user";
   readonly ms: number;
 }
 
 const minuteMs = 60_000;
-/** Addresses, and users, that are counted at one time; the one that failed longest ago is forgotten for a new one. */
+/** Addresses, and users, that have a bucket; for a further one, the one that failed longest ago loses its own. */
 export const maxBuckets = 10_000;
 
 export function createThrottle(options: ThrottleOptions) {
   const addresses = createBuckets(options.failuresPerAddress, options.now);
   const users = createBuckets(options.failuresPerUser, options.now);
   return {
-    /** Counts an attempt as failed, before it is looked at: of many at once no more pass than one after the other. */
+    /** Counts an attempt as failed before it is verified, so that concurrent ones don't exceed the limit. */
     take(address: string, name: string): Wait | undefined {
       const network = networkOf(address);
       const ms = addresses.take(network);
@@ -39,7 +39,7 @@ export function createThrottle(options: ThrottleOptions) {
       addresses.giveBack(network);
       return { by: "user", ms: userMs };
     },
-    /** The attempt was none: the password was right. */
+    /** Undoes `take`: the password was right. */
     giveBack(address: string, name: string): void {
       addresses.giveBack(networkOf(address));
       users.giveBack(userKey(name));
@@ -48,6 +48,7 @@ export function createThrottle(options: ThrottleOptions) {
 }
 
 interface Bucket {
+  /** Tokens taken at the time `at`. */
   level: number;
   at: number;
 }
@@ -57,18 +58,16 @@ function createBuckets(limit: number, now: () => number) {
   const levelOf = ({ level, at }: Bucket, time: number) =>
     Math.max(0, level - ((time - at) * limit) / minuteMs);
   return {
-    /** 0 when there was room, else the milliseconds until there is. */
+    /** 0 when a token was left, otherwise the milliseconds until the next. */
     take(key: string): number {
       if (limit === 0) return 0;
       const time = now();
       const found = buckets.get(key);
       const level = found === undefined ? 0 : levelOf(found, time);
       if (level + 1 > limit) return Math.ceil(((level + 1 - limit) * minuteMs) / limit);
-      buckets.delete(key); // and set anew: the map's order is that of the last failure
-      if (buckets.size >= maxBuckets) {
-        const [oldest] = buckets.keys();
-        if (oldest !== undefined) buckets.delete(oldest);
-      }
+      buckets.delete(key); // so that the order of the map is that of the last failure
+      const [oldest] = buckets.keys();
+      if (buckets.size >= maxBuckets && oldest !== undefined) buckets.delete(oldest);
       buckets.set(key, { level: level + 1, at: time });
       return 0;
     },
@@ -80,12 +79,12 @@ function createBuckets(limit: number, now: () => number) {
   };
 }
 
-/** Names are as long as a sender likes; what is kept of them isn't. */
+/** A hash, because the sender decides how long a name is. */
 function userKey(name: string): string {
   return hash("sha256", name, "base64");
 }
 
-/** An IPv4 address, or the half of an IPv6 address that names a network: one sender has all of the other half. */
+/** The address, or the /64 network of an IPv6 address: one sender may use every address in it. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

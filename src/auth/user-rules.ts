@@ -1,50 +1,49 @@
-// Which user names and passwords can work, and passwords that are made here. Checked where users are added
-// (src/cli/user.ts); a password file that another program wrote is taken as it is.
+// Rules for user names and passwords, and generated passwords. They are checked where users are added
+// (src/cli/user.ts), not when a password file is read, which another program may have written.
 
 import { randomInt } from "node:crypto";
-import { TabPyError } from "../errors.ts";
+import { configError } from "../errors.ts";
 import { maxBcryptBytes, type Scheme } from "./hashes.ts";
 
-/** Longer ones don't fit into an Authorization header that is looked at (basic.ts). */
+/** With longer ones, the Authorization header exceeds the limit of basic.ts. */
 const maxNameChars = 255;
 const maxPasswordBytes = 1024;
 
 const letters = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"; // without l, I and O
 const digits = "23456789"; // without 0 and 1
-const punctuation = "!#$%&()*+-=?@[]^_{}~"; // without quotes, and . , : ; | / \ that look alike or end a word
+const punctuation = "!#$%&()*+-=?@[]^_{}~"; // without quotes and . , : ; | / \, which look alike or end a word
 const generatedChars = 16;
 
-/** Throws TabPyError `config` that says why a name can't be a user's. */
+/** Throws TabPyError `config` with the rule that a user name breaks. */
 export function checkUserName(name: string): void {
-  const fault = (wanted: string) =>
-    new TabPyError("config", `Cannot use username "${name}": expected ${wanted}`);
+  const fault = (wanted: string) => configError("username", name, undefined, wanted);
   if (name === "") throw fault("a name that is not empty");
   if (name.includes(":")) throw fault('no ":", which ends the name in what clients send');
   if (/\s/.test(name)) throw fault("no spaces, which end the name in the passwords file");
   if (!/^[\x21-\x7e]*$/.test(name)) throw fault("ASCII characters only");
-  if (name.startsWith("#")) throw fault('no "#" at its begin, which makes a comment of its line');
+  if (name.startsWith("#")) throw fault('no "#" at its start, which makes its line a comment');
   if (name.length > maxNameChars) throw fault(`at most ${maxNameChars} characters`);
 }
 
-/** Throws TabPyError `config` that says why a password can't work, without showing it. */
+/** Throws TabPyError `config` with the rule that a password breaks, without showing the password. */
 export function checkPassword(password: string, scheme: Scheme): void {
-  const fault = (wanted: string) => new TabPyError("config", `Cannot use the password: expected ${wanted}`);
+  const fault = (wanted: string) => configError("the password", undefined, undefined, wanted);
   if (password === "") throw fault("one that is not empty");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 7617 forbids them
   if (/[\x00-\x1f\x7f]/.test(password)) throw fault("no control characters, no line ends");
   const bytes = Buffer.byteLength(password);
   if (scheme === "bcrypt" && bytes > maxBcryptBytes)
-    throw fault(`at most ${maxBcryptBytes} bytes, as bcrypt looks at no more, got ${bytes}`);
+    throw fault(`at most ${maxBcryptBytes} bytes, as bcrypt ignores further ones, got ${bytes}`);
   if (bytes > maxPasswordBytes) throw fault(`at most ${maxPasswordBytes} bytes, got ${bytes}`);
 }
 
-/** 16 characters from a cryptographic source, with letters, digits and punctuation and no look-alikes. */
+/** 16 random characters: letters, digits and punctuation, none of which look alike. */
 export function generatePassword(): string {
   const all = letters + digits + punctuation;
   for (;;) {
     const password = Array.from({ length: generatedChars }, () => all[randomInt(all.length)]).join("");
     const has = (kind: string) => [...password].some((char) => kind.includes(char));
-    // A hyphen at the begin would make an option of it.
+    // A leading hyphen would make it an option.
     if (has(letters) && has(digits) && has(punctuation) && !password.startsWith("-")) return password;
   }
 }

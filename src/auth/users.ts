@@ -1,29 +1,30 @@
-// The users of the running server: read at the start and again when the file has changed. When that is, is the
-// affair of src/reload.ts.
+// The users of the running server: the password file, read at the start and again when src/reload.ts finds it changed.
 
+import { isOpenToOthers } from "../files.ts";
 import type { Logger } from "../logging/logger.ts";
-import { isOpenToOthers, type PasswordFile, readPasswordFile } from "./password-file.ts";
+import { type PasswordFile, readPasswordFile } from "./password-file.ts";
 
 export interface Users {
   readonly path: string;
   readonly current: () => PasswordFile;
-  /** Read the file again. Throws TabPyError `config` for a fault in it; then the users stay as they were. */
+  /** Read the file again. Throws TabPyError `config` when it is invalid; the users then stay as they are. */
   reload(): Promise<void>;
 }
 
 export interface UsersOptions {
   readonly path: string;
   readonly log: Logger;
-  /** Takes what happened to users, for those who look after them. */
+  /** Writes to the audit log which users have changed. */
   readonly audit: (message: string) => void;
 }
 
-/** Read the password file. Throws TabPyError `config` that names it, the line and what is wanted. */
+/** Read the password file. Throws TabPyError `config` that names the file, the line and what is expected. */
 export async function loadUsers(options: UsersOptions): Promise<Users> {
   const { path, log, audit } = options;
   const read = async () => {
     const users = await readPasswordFile(path);
-    if (users.size === 0) log.warning(`The password file "${path}" has no user: nobody can come in`);
+    if (users.size === 0)
+      log.warning(`The password file "${path}" contains no users: every request will be refused`);
     if (await isOpenToOthers(path).catch(() => false)) {
       log.warning(
         `The password file "${path}" can be read or written by everyone on this machine: expected mode 600`,

@@ -1,8 +1,8 @@
-// `tabpy client`: writes the wheel of the client library, for machines that don't reach the server with pip.
+// `tabpy client`: writes the wheel of the client library, for machines where pip can't reach the server.
 
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type ArgsDef, defineCommand } from "citty";
+import type { ArgsDef } from "citty";
 import { errorText, TabPyError } from "../errors.ts";
 import { writeDurably } from "../files.ts";
 import { readClientWheel } from "../programs/client-wheel.ts";
@@ -14,20 +14,18 @@ const args: ArgsDef = {
     alias: "o",
     valueHint: "DIR",
     default: ".",
-    description: "Folder to write to; it is made when it is missing",
+    description: "Folder to write to; created when it doesn't exist",
   },
 };
 
 export const clientCommand: CliCommand = {
-  command: defineCommand({
-    meta: { name: "client", description: "Write the client library as a wheel, for pip install" },
-    args,
-  }),
+  meta: { name: "client", description: "Write the client library as a wheel, for pip install" },
+  args,
   examples: `EXAMPLE
 
   tabpy client --output /tmp/wheels
   pip install tabpy-tools --find-links /tmp/wheels`,
-  run: async (given) => {
+  run: async ({ args: given }) => {
     const { name, bytes } = readClientWheel();
     const folder = resolve(String(given.output));
     const path = join(folder, name);

@@ -1,11 +1,11 @@
-// `tabpy config`: the effective settings and where each came from.
+// `tabpy config`: prints the effective settings and where each one came from.
 
-import { type ArgsDef, defineCommand } from "citty";
+import type { ArgsDef } from "citty";
 import { originText } from "../config/load.ts";
 import { defaultText } from "../config/settings.ts";
+import { printWarning } from "./console.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
-import { sayWarning } from "./words.ts";
 
 const args: ArgsDef = {
   ...configOptions,
@@ -13,14 +13,12 @@ const args: ArgsDef = {
 };
 
 export const configCommand: CliCommand = {
-  command: defineCommand({
-    meta: { name: "config", description: "Print the effective settings and their origin" },
-    args,
-  }),
+  meta: { name: "config", description: "Print the effective settings and their origin" },
+  args,
   examples: "EXAMPLE\n\n  tabpy config --config /etc/tabpy/tabpy.conf --json",
-  run: async (given) => {
+  run: async ({ args: given }) => {
     const { loaded, config } = loadFromOptions(given);
-    for (const warning of loaded.warnings) sayWarning(warning);
+    for (const warning of loaded.warnings) printWarning(warning);
     process.stdout.write(given.json === true ? asJson(config.effective) : asTable(config.effective));
     return 0;
   },

@@ -1,24 +1,25 @@
-// Options that several commands share, and the way from them to a configuration.
+// Options that several commands share, and the configuration that they lead to.
 
 import type { ArgsDef } from "citty";
 import { type Config, createConfig } from "../config/config.ts";
 import { type Loaded, loadSettings } from "../config/load.ts";
+import type { GivenArgs } from "./run.ts";
 
 export const configOptions = {
   config: {
     type: "string",
     valueHint: "FILE",
-    description: "Config file, in the form of Python's configparser",
+    description: "Config file, in the syntax of Python's configparser",
   },
   port: {
     type: "string",
     valueHint: "PORT",
-    description: "Port to listen on, over TABPY_PORT of file and environment",
+    description: "Port to listen on; overrides TABPY_PORT",
   },
 } as const satisfies ArgsDef;
 
 /** Settings from the options `config` and `port`, the file and the environment. */
-export function loadFromOptions(args: Readonly<Record<string, unknown>>): { loaded: Loaded; config: Config } {
+export function loadFromOptions(args: GivenArgs): { loaded: Loaded; config: Config } {
   const loaded = loadSettings({
     configPath: typeof args.config === "string" ? args.config : undefined,
     env: process.env,

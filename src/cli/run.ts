@@ -1,25 +1,28 @@
-// Runs a command of the command line: checks what was typed, prints usage, turns errors into one line on standard
-// error and an exit code: 0 for success, 1 for a fault, 2 for bad usage.
+// Runs a command: checks its arguments, prints usage, and turns errors into one line on standard error and an exit
+// code: 0 for success, 1 for an error, 2 for wrong usage.
 
-import { type ArgsDef, type CommandDef, parseArgs, renderUsage } from "citty";
+import { type ArgsDef, type CommandDef, type CommandMeta, parseArgs, renderUsage } from "citty";
 import { errorText, TabPyError } from "../errors.ts";
-import { sayFault } from "./words.ts";
+import { printError } from "./console.ts";
 
-/** A command, and what its usage says below the options. */
-export interface CliCommand {
-  readonly command: CommandDef<ArgsDef>;
-  readonly examples: string;
+export type GivenArgs = Readonly<Record<string, unknown>>;
+
+/** citty's definition of a command, whose `run` resolves with an exit code, and the end of its usage. */
+export interface CliCommand extends CommandDef<ArgsDef> {
+  readonly meta: CommandMeta;
+  readonly args: ArgsDef;
   readonly subCommands?: Readonly<Record<string, CliCommand>>;
-  readonly run: (args: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly examples: string;
+  readonly run: (context: { readonly args: GivenArgs }) => Promise<number>;
 }
 
-/** How the command was called: what messages begin with, and the command that it is one of. */
+/** The name of the program in messages, and the command of which this is a subcommand. */
 export interface CalledAs {
   readonly program: string;
   readonly parent?: CliCommand;
 }
 
-/** Run `cli` with the arguments behind the program's name; the exit code. */
+/** Run `cli` with the arguments after the program's name; resolves with the exit code. */
 export async function runCli(
   cli: CliCommand,
   rawArgs: readonly string[],
@@ -33,20 +36,18 @@ export async function runCli(
       process.stdout.write(await usage(cli, parent));
       return 0;
     }
-    const args = cli.command.args as ArgsDef | undefined;
-    if (args === undefined) return await cli.run({}); // it takes no notice of what else was typed
-    return await cli.run(parse(checkUsage(rawArgs, args, cli.subCommands ?? {}), args));
+    return await cli.run({ args: parse(checkUsage(rawArgs, cli), cli.args) });
   } catch (error) {
     return fail(error, program);
   }
 }
 
 async function usage(cli: CliCommand, parent: CliCommand | undefined): Promise<string> {
-  const text = await renderUsage(cli.command, parent?.command);
+  const text = await renderUsage(cli, parent);
   return `${process.stdout.isTTY ? text : withoutColours(text)}\n\n${cli.examples}\n`;
 }
 
-function parse(rawArgs: string[], args: ArgsDef): Readonly<Record<string, unknown>> {
+function parse(rawArgs: string[], args: ArgsDef): GivenArgs {
   try {
     return parseArgs(rawArgs, args);
   } catch (error) {
@@ -55,14 +56,10 @@ function parse(rawArgs: string[], args: ArgsDef): Readonly<Record<string, unknow
 }
 
 /**
- * citty takes what it doesn't know; a mistyped option must not be taken for none. The arguments come back with each
- * option as `--name=value`, so that a value may begin with a hyphen.
+ * Refuses unknown options, which citty ignores. Returns the arguments with each option as `--name=value`, so that a value
+ * may start with a hyphen.
  */
-function checkUsage(
-  rawArgs: readonly string[],
-  args: ArgsDef,
-  subCommands: Readonly<Record<string, unknown>>,
-): string[] {
+function checkUsage(rawArgs: readonly string[], { args, subCommands = {} }: CliCommand): string[] {
   let positionsLeft = Object.values(args).filter(({ type }) => type === "positional").length;
   const checked: string[] = [];
   for (let at = 0; at < rawArgs.length; at++) {
@@ -104,13 +101,13 @@ function aliasesOf(arg: ArgsDef[string]): string[] {
 function fail(error: unknown, program: string): number {
   const text =
     error instanceof TabPyError ? error.message : (error instanceof Error && error.stack) || errorText(error);
-  sayFault(program, text);
+  printError(program, text);
   if (!(error instanceof TabPyError) || error.code !== "usage") return 1;
   process.stderr.write(`Try "${program} --help"\n`);
   return 2;
 }
 
 function withoutColours(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is how colours begin
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the start of an escape sequence
   return text.replace(/\x1b\[[0-9;]*m/g, "");
 }

@@ -1,7 +1,6 @@
-// `tabpy`: serves until it is asked to stop.
+// `tabpy`: runs the server until a signal stops it.
 
-import { type ArgsDef, defineCommand } from "citty";
-import { consola } from "consola";
+import type { ArgsDef } from "citty";
 import type { Config } from "../config/config.ts";
 import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
@@ -13,9 +12,11 @@ import { startTabPy, type TabPy, version } from "../main.ts";
 import { findCommands } from "../executor/process/interpreter.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
+import { printWarning } from "./console.ts";
 import { deployModelsCommand } from "./deploy-models.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
+import { atTerminal } from "./terminal.ts";
 import { userCommand } from "./user.ts";
 
 const args: ArgsDef = {
@@ -28,16 +29,8 @@ const args: ArgsDef = {
 };
 
 export const serveCommand: CliCommand = {
-  command: defineCommand({
-    meta: { name: "tabpy", version, description: "Runs Python for Tableau: an analytics extension server" },
-    args,
-    subCommands: {
-      config: configCommand.command,
-      user: userCommand.command,
-      client: clientCommand.command,
-      "deploy-models": deployModelsCommand.command,
-    },
-  }),
+  meta: { name: "tabpy", version, description: "Runs Python for Tableau: an analytics extension server" },
+  args,
   subCommands: {
     config: configCommand,
     user: userCommand,
@@ -49,10 +42,10 @@ export const serveCommand: CliCommand = {
   tabpy --config /etc/tabpy/tabpy.conf
   TABPY_PORT=8004 TABPY_PYTHON=/opt/venv/bin/python tabpy --disable-auth-warning
 
-SETTINGS, in the section [TabPy] of the config file or as environment variables, which win
+SETTINGS, in the section [TabPy] of the config file or as environment variables, which override it
 
 ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`).join("\n")}`,
-  run: async (given) => {
+  run: async ({ args: given }) => {
     if (given.version === true) {
       process.stdout.write(`tabpy ${version}\n`);
       return 0;
@@ -65,7 +58,7 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
       env: process.env,
       python: () => findCommands(config.python, process.env)[0] ?? { file: "python3", args: [] },
     });
-    // What programs that rotate logs send, once they have renamed the files.
+    // Log rotation programs send it after they have renamed the files.
     if (process.platform !== "win32") process.on("SIGUSR1", () => logging.reopen());
     try {
       return await serve(config, loaded.warnings, logging.logger("serve.ts"));
@@ -79,7 +72,7 @@ async function serve(config: Config, warnings: readonly string[], log: Logger): 
   const asked = untilAskedToStop(() => process.exit(1));
   for (const warning of warnings) log.warning(warning);
   if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
-  // What one connection breaks must not end the calls of all others.
+  // An error of one connection must not end the calls of all others.
   process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
   let tabpy: TabPy | undefined;
   onHangup(() => {
@@ -98,31 +91,27 @@ async function serve(config: Config, warnings: readonly string[], log: Logger): 
   return 0;
 }
 
-/** The line of a setting at the start. */
+/** The log line of a setting at the start. */
 function settingText({ setting, value, origin }: Effective): string {
   if (value === undefined) return `Parameter ${setting.name} is not set`;
   return `Parameter ${setting.name} set to "${value}" from ${originText(origin)}`;
 }
 
 /**
- * A server that runs anyone's scripts must be meant: a person at a terminal is asked, a service is refused.
+ * A server that runs anyone's scripts must be intended: asks the person at the terminal, and refuses without one.
  *
- * @throws TabPyError `config` when it is not meant.
+ * @throws TabPyError `config` when it is not intended.
  */
 async function confirmOpenServer(config: Config): Promise<void> {
   if (config.passwordFile !== undefined || !config.isEvaluateEnabled || isLoopback(config.host)) return;
   const danger = `anyone who reaches port ${config.port} can run code on this machine`;
   const remedies = "set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning";
+  const refusal = `Not started without authentication: ${danger}; ${remedies}`;
   if (process.stdin.isTTY && process.stdout.isTTY) {
-    consola.warn(`Without TABPY_PWD_FILE, ${danger}.`);
-    const answer = await consola.prompt("Start without authentication?", {
-      type: "confirm",
-      initial: false,
-      cancel: "undefined",
-    });
-    if (answer === true) return;
+    printWarning(`Without TABPY_PWD_FILE, ${danger}.`);
+    if (await atTerminal(refusal, ({ confirm }) => confirm("Start without authentication?"))) return;
   }
-  throw new TabPyError("config", `Not started without authentication: ${danger}; ${remedies}`);
+  throw new TabPyError("config", refusal);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,25 +1,25 @@
-// What tabpy-user does to a password file, with the words of TabPy's own: they are part of the contract, double
-// spaces and all. A password that didn't come by argument is written `...` in them.
+// The changes that tabpy-user makes to a password file. Its messages are those of TabPy's own tabpy-user, double spaces
+// included, which tools may read. A password that wasn't given as an argument is `...` in them.
 
 import { stat } from "node:fs/promises";
 import { type Hashing, type Scheme, schemeOf } from "../auth/hashes.ts";
 import { changePasswordFile, type PasswordFile, withUser } from "../auth/password-file.ts";
 import { checkPassword, checkUserName, generatePassword } from "../auth/user-rules.ts";
 import { TabPyError } from "../errors.ts";
-import type { GivenPassword } from "./password-input.ts";
+import type { GivenPassword } from "./passwords.ts";
 
 export interface Change {
   readonly file: string;
   readonly name: string;
-  /** Undefined: one is generated, and shown once. */
+  /** Undefined: a password is generated, and shown once. */
   readonly password: GivenPassword | undefined;
-  /** Undefined: the one that the user's hash has, PBKDF2 for a new user. */
+  /** Undefined: the scheme of the user's hash, PBKDF2 for a new user. */
   readonly scheme: Scheme | undefined;
   readonly hashing: Hashing;
   readonly print: (line: string) => void;
 }
 
-/** Throws TabPyError `config` for a name that is there already or can't work, and for a faulty file. */
+/** Throws TabPyError `config` for a name that exists or breaks a rule, and for an invalid file. */
 export async function addUser(change: Change): Promise<void> {
   const { file, name, print } = change;
   checkUserName(name);
@@ -40,7 +40,7 @@ export async function addUser(change: Change): Promise<void> {
   print(`Added username "${name}" with password "${shownOf(change)}"`);
 }
 
-/** Throws TabPyError `config` for a name that isn't there, and for a faulty file. */
+/** Throws TabPyError `config` for an unknown name, and for an invalid file. */
 export async function updateUser(change: Change): Promise<void> {
   const { file, name, print } = change;
   await changePasswordFile(file, async (text, users) => {
@@ -56,7 +56,7 @@ export async function updateUser(change: Change): Promise<void> {
   });
 }
 
-/** Throws TabPyError `config` for a name that isn't there, and for a faulty file. */
+/** Throws TabPyError `config` for an unknown name, and for an invalid file. */
 export async function deleteUser({
   file,
   name,

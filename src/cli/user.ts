@@ -1,14 +1,14 @@
-// `tabpy-user`, also `tabpy user`: keeps the password file. What is done to the file is user-changes.ts's affair,
-// where passwords come from password-input.ts's.
+// `tabpy-user`, also `tabpy user`: manages the users of a password file. user-changes.ts changes the file, passwords.ts
+// gets the passwords.
 
 import { stat } from "node:fs/promises";
-import { type ArgDef, type ArgsDef, defineCommand } from "citty";
+import type { ArgDef, ArgsDef } from "citty";
 import { Bcrypt } from "../auth/bcrypt.ts";
 import { createHashing, type Hashing, schemes } from "../auth/hashes.ts";
 import { readPasswordFile, type User } from "../auth/password-file.ts";
 import { TabPyError } from "../errors.ts";
-import { givenPassword, passwordToVerify } from "./password-input.ts";
-import type { CliCommand } from "./run.ts";
+import { givenPassword, passwordToVerify } from "./passwords.ts";
+import type { CliCommand, GivenArgs } from "./run.ts";
 import { addUser, deleteUser, updateUser } from "./user-changes.ts";
 
 const file = {
@@ -36,7 +36,7 @@ const scheme: ArgDef = {
   type: "enum",
   options: [...schemes],
   description:
-    "Hash: pbkdf2, which TabPy's own server reads too, or bcrypt, which is safer when the file gets lost; pbkdf2 by default, update keeps the user's own",
+    "Hash: pbkdf2, which TabPy's own server reads too, or bcrypt, which is safer when the file is stolen; pbkdf2 by default, update keeps the user's",
 };
 
 const changeArgs = {
@@ -64,7 +64,7 @@ const update = userAction({
 });
 const remove = userAction({
   name: "delete",
-  description: "Take a user away",
+  description: "Delete a user",
   args: { username, pwdfile: file },
   example: "delete -u alice -f /etc/tabpy/passwords",
   run: async (args) => {
@@ -76,7 +76,7 @@ const remove = userAction({
 });
 const list = userAction({
   name: "list",
-  description: "Print the names of all users, one a line",
+  description: "Print the names of all users, one per line",
   args: { pwdfile: file },
   example: "list -f /etc/tabpy/passwords",
   run: async (args) => {
@@ -86,7 +86,7 @@ const list = userAction({
 });
 const verify = userAction({
   name: "verify",
-  description: "Say whether a password is a user's; exit code 1 when it isn't",
+  description: "Check the password of a user; exit code 1 when it is wrong",
   args: { username, password, pwdfile: file, "password-stdin": passwordStdin },
   example: "verify -u alice -f /etc/tabpy/passwords",
   run: async (args, hashing) => {
@@ -94,23 +94,20 @@ const verify = userAction({
     const users = await readPasswordFile(String(args.pwdfile));
     const given = await passwordToVerify(args);
     const found: User | undefined = users.get(name.toLowerCase());
-    const isRight = found !== undefined && (await hashing.isRight(found.hash, name.toLowerCase(), given));
+    const matches = found !== undefined && (await hashing.verify(found.hash, name.toLowerCase(), given));
     const fault =
       found === undefined
         ? `There is no username "${name}"`
         : `The password is not that of username "${name}"`;
-    print(isRight ? `The password is that of username "${name}"` : fault);
-    return isRight ? 0 : 1;
+    print(matches ? `The password is that of username "${name}"` : fault);
+    return matches ? 0 : 1;
   },
 });
 const actions = { add, update, delete: remove, list, verify };
 
 export const userCommand: CliCommand = {
-  command: defineCommand({
-    meta: { name: "tabpy-user", description: "Keeps the users of a passwords file" },
-    args: {},
-    subCommands: Object.fromEntries(Object.entries(actions).map(([name, { command }]) => [name, command])),
-  }),
+  meta: { name: "tabpy-user", description: "Manage the users of a passwords file" },
+  args: {},
   subCommands: actions,
   examples: `EXAMPLE
 
@@ -118,9 +115,9 @@ ${Object.values(actions)
   .map(({ examples }) => examples.replace(/^EXAMPLE\n\n/, ""))
   .join("\n")}
 
-A running server takes a changed file without a restart.`,
+A running server reads a changed file without a restart.`,
   run: () => {
-    throw new TabPyError("usage", `Cannot do nothing: expected ${Object.keys(actions).join(", ")}`);
+    throw new TabPyError("usage", `Missing command: expected one of ${Object.keys(actions).join(", ")}`);
   },
 };
 
@@ -129,14 +126,15 @@ interface UserAction {
   readonly description: string;
   readonly args: ArgsDef;
   readonly example: string;
-  readonly run: (args: Readonly<Record<string, unknown>>, hashing: Hashing) => Promise<number>;
+  readonly run: (args: GivenArgs, hashing: Hashing) => Promise<number>;
 }
 
 function userAction({ name, description, args, example, run }: UserAction): CliCommand {
   return {
-    command: defineCommand({ meta: { name, description }, args }),
+    meta: { name, description },
+    args,
     examples: `EXAMPLE\n\n  tabpy-user ${example}`,
-    run: async (given) => {
+    run: async ({ args: given }) => {
       const bcrypt = new Bcrypt();
       try {
         return await run(given, createHashing(bcrypt));
@@ -147,11 +145,7 @@ function userAction({ name, description, args, example, run }: UserAction): CliC
   };
 }
 
-async function change(
-  args: Readonly<Record<string, unknown>>,
-  hashing: Hashing,
-  act: typeof addUser,
-): Promise<number> {
+async function change(args: GivenArgs, hashing: Hashing, act: typeof addUser): Promise<number> {
   const given = await givenPassword(args);
   await noteReaders(args, () =>
     act({
@@ -166,8 +160,8 @@ async function change(
   return 0;
 }
 
-/** A file that others could read is its owner's alone from now on; a server of another user must not lose it silently. */
-async function noteReaders(args: Readonly<Record<string, unknown>>, act: () => Promise<void>): Promise<void> {
+/** Prints a note when others could read the file before: a server of another user now can't. */
+async function noteReaders(args: GivenArgs, act: () => Promise<void>): Promise<void> {
   const path = String(args.pwdfile);
   const before = await stat(path).catch(() => undefined);
   await act();

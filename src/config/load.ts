@@ -1,14 +1,14 @@
-// Effective settings: the table's defaults, the config file over them, the environment over that, the command
-// line over all. Each value keeps where it came from. What the values lead to is config.ts's affair.
+// Effective settings: the defaults of the table, overridden by the config file, the environment and the command line,
+// in this order. Each value keeps its origin. config.ts makes the configuration of them.
 
 import { readFileSync } from "node:fs";
-import { errorText, TabPyError } from "../errors.ts";
+import { closest, distance } from "fastest-levenshtein";
+import { configError, errorText, TabPyError } from "../errors.ts";
 import { type IniFile, parseIni } from "../ini.ts";
-import { nearestName } from "./nearest.ts";
 import { defaultText, type Setting, type SettingName, settings, wantedText } from "./settings.ts";
 import { parseValue, type Value } from "./values.ts";
 
-/** Where a value came from. */
+/** Where a value comes from. */
 export type Origin =
   | { readonly kind: "default" }
   | { readonly kind: "file"; readonly path: string; readonly line: number | undefined }
@@ -24,9 +24,9 @@ export interface Effective {
 
 export interface Loaded {
   readonly values: ReadonlyMap<SettingName, Effective>;
-  /** Names that look like settings and are none; messages for the log. */
+  /** For the log: names that look like settings and are unknown. */
   readonly warnings: readonly string[];
-  /** The file's other sections are logging's. */
+  /** Its other sections configure logging. */
   readonly file: IniFile | undefined;
 }
 
@@ -40,10 +40,10 @@ export interface Sources {
 const section = "TabPy";
 const prefix = /^tabpy_/i;
 const names: readonly string[] = settings.map((row) => row.name);
-/** Set by systemd and by tests, or read by scripts; no settings of the server. */
-const notOurs = new Set(["TABPY_TEST_PYTHON"]);
+/** Set for tests: not a setting of the server. */
+const ignored = new Set(["TABPY_TEST_PYTHON"]);
 
-/** Read every source. Throws TabPyError `config` that names the setting, its value, its origin and what is wanted. */
+/** Read every source. Throws TabPyError `config` that names a setting, its value, its origin and what is expected. */
 export function loadSettings(sources: Sources): Loaded {
   const file = sources.configPath === undefined ? undefined : readConfigFile(sources.configPath, sources.env);
   const values = new Map<SettingName, Effective>();
@@ -51,7 +51,7 @@ export function loadSettings(sources: Sources): Loaded {
   return { values, file, warnings: [...unknownInFile(file), ...unknownInEnvironment(sources.env)] };
 }
 
-/** The origin in words: `default`, `/etc/tabpy.conf line 3`, `environment`. */
+/** An origin as text: `default`, `/etc/tabpy.conf line 3`, `environment`. */
 export function originText(origin: Origin): string {
   if (origin.kind !== "file") return origin.kind;
   return origin.line === undefined ? origin.path : `${origin.path} line ${origin.line}`;
@@ -77,16 +77,15 @@ function effective(
   const given = sources.commandLine[setting.name];
   if (given !== undefined) return parsed(setting, given, { kind: "command line" });
   const fromEnvironment = sources.env[setting.name];
-  // An empty variable is what container tools pass for "not set"; it must not switch authentication off.
+  // Container tools pass an empty variable for "not set"; it must not switch authentication off.
   if (fromEnvironment !== undefined && fromEnvironment.trim() !== "") {
     return parsed(setting, fromEnvironment, { kind: "environment" });
   }
-  const inFile = file?.ownOptions(section).some(([name]) => name === setting.name.toLowerCase());
-  if (file !== undefined && inFile) {
+  const isInFile = file?.ownOptions(section).some(([name]) => name === setting.name.toLowerCase());
+  if (file !== undefined && isInFile) {
     const text = file.get(section, setting.name) ?? "";
-    const origin: Origin = { kind: "file", path: file.source, line: file.lineOf(section, setting.name) };
     const mayBeEmpty = ["path", "text", "secret"].includes(setting.type.kind);
-    if (text.trim() !== "" || !mayBeEmpty) return parsed(setting, text, origin);
+    if (text.trim() !== "" || !mayBeEmpty) return parsed(setting, text, fileOrigin(file, setting.name));
   }
   const origin: Origin = { kind: "default" };
   return setting.default === undefined
@@ -94,14 +93,15 @@ function effective(
     : parsed(setting, setting.default, origin);
 }
 
+function fileOrigin(file: IniFile, name: string): Origin {
+  return { kind: "file", path: file.source, line: file.lineOf(section, name) };
+}
+
 function parsed(setting: Setting, text: string, origin: Origin): Effective {
   const value = parseValue(setting.type, text);
   if (value !== undefined) return { setting, value, origin };
-  const wanted = wantedText(setting.type);
-  throw new TabPyError(
-    "config",
-    `Cannot use ${setting.name} "${text}" (${originText(origin)}): expected ${wanted}, ${defaultText(setting)} by default`,
-  );
+  const wanted = `${wantedText(setting.type)}, ${defaultText(setting)} by default`;
+  throw configError(setting.name, text, originText(origin), wanted);
 }
 
 function unknownInFile(file: IniFile | undefined): string[] {
@@ -109,21 +109,23 @@ function unknownInFile(file: IniFile | undefined): string[] {
   return file
     .ownOptions(section)
     .filter(([name]) => !names.includes(name.toUpperCase()))
-    .map(([name]) =>
-      unknown(
-        name.toUpperCase(),
-        originText({ kind: "file", path: file.source, line: file.lineOf(section, name) }),
-      ),
-    );
+    .map(([name]) => unknown(name.toUpperCase(), originText(fileOrigin(file, name))));
 }
 
 function unknownInEnvironment(env: Sources["env"]): string[] {
   return Object.keys(env)
-    .filter((name) => prefix.test(name) && !names.includes(name) && !notOurs.has(name))
+    .filter((name) => prefix.test(name) && !names.includes(name) && !ignored.has(name))
     .map((name) => unknown(name, "environment"));
 }
 
 function unknown(name: string, place: string): string {
   const near = nearestName(name, names);
   return `Unknown setting ${name} (${place}) is ignored${near === undefined ? "" : `: did you mean ${near}?`}`;
+}
+
+/** Of the names in `known`, in upper case, the nearest to `name`; undefined when it differs by over a third of `name`. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const upper = name.toUpperCase();
+  const near = known.length === 0 ? undefined : closest(upper, known);
+  return near !== undefined && distance(upper, near) <= Math.floor(name.length / 3) ? near : undefined;
 }

@@ -1,12 +1,12 @@
-// The table of every setting: name, kind, default, what it is for. `--help`, `tabpy config`, the docs and
-// config.example.conf follow it (test/config/settings.test.ts). Reading values is load.ts's affair.
+// The table of all settings: name, type, default, description. `--help` and `tabpy config` are made from it, and
+// test/config/documents.test.ts compares docs/settings.md and config.example.conf with it. load.ts reads the values.
 
-/** How a value is written, and the bounds that it keeps. */
+/** The syntax of a value, and its bounds. */
 export type Kind =
   | { readonly kind: "text" }
   /** A file or folder. */
   | { readonly kind: "path" }
-  /** Text that is shown nowhere. */
+  /** Text that is never shown. */
   | { readonly kind: "secret" }
   | { readonly kind: "boolean" }
   | { readonly kind: "choice"; readonly choices: readonly string[] }
@@ -17,9 +17,9 @@ export type Kind =
 export interface Setting {
   readonly name: string;
   readonly type: Kind;
-  /** Undefined: not set, or `defaultDoc` says what then happens. */
+  /** Undefined: not set by default, or `defaultDoc` describes the default. */
   readonly default: string | undefined;
-  /** What to print as the default where that is no fixed text. */
+  /** Describes a default that is not a fixed text. */
   readonly defaultDoc?: string;
   readonly doc: string;
   readonly group:
@@ -40,7 +40,7 @@ export const settings = [
     name: "TABPY_HOST",
     type: { kind: "text" },
     default: "0.0.0.0",
-    doc: "Address to listen on; 127.0.0.1 for this machine alone",
+    doc: "Address to listen on; 127.0.0.1 for this machine only",
     group: "Network",
   },
   {
@@ -75,21 +75,21 @@ export const settings = [
     name: "TABPY_KEY_PASSPHRASE",
     type: { kind: "secret" },
     default: undefined,
-    doc: "Passphrase of the private key, where it is encrypted; better in the environment than in a file",
+    doc: "Passphrase of an encrypted private key; better set in the environment than in a file",
     group: "Network",
   },
   {
     name: "TABPY_MINIMUM_TLS_VERSION",
     type: { kind: "text" },
     default: "TLSv1_2",
-    doc: "Oldest TLS version that https takes: TLSv1_2 or TLSv1_3; TLSv1 and TLSv1_1 are known and insecure",
+    doc: "Oldest TLS version that https accepts: TLSv1_2 or TLSv1_3; TLSv1 and TLSv1_1 are possible but insecure",
     group: "Network",
   },
   {
     name: "TABPY_GZIP_ENABLE",
     type: { kind: "boolean" },
     default: "true",
-    doc: "Whether requests and answers may be compressed",
+    doc: "Whether requests and responses may be compressed with gzip",
     group: "Network",
   },
   {
@@ -97,7 +97,7 @@ export const settings = [
     type: { kind: "path" },
     default: undefined,
     defaultDoc: "python3, then python (on Windows also py -3)",
-    doc: "Path or command of the Python that runs scripts: CPython 3.9 or newer, of a virtual environment for example",
+    doc: "Path or command of the Python that runs scripts: CPython 3.9 or newer, for example of a virtual environment",
     group: "Python and workers",
   },
   {
@@ -112,7 +112,7 @@ export const settings = [
     name: "TABPY_QUEUE_SIZE",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "2000",
-    doc: "Calls that may wait for a free worker; more are answered with 503",
+    doc: "Calls that may wait for a free worker; further ones are answered with 503",
     group: "Python and workers",
   },
   {
@@ -133,14 +133,14 @@ export const settings = [
     name: "TABPY_WORKER_MEMORY_MB",
     type: megabytes(0, 16_777_216),
     default: "0",
-    doc: "Resident memory past which a worker is ended and replaced, in the middle of its call too; 0 for never (Linux only)",
+    doc: "Resident memory above which a worker is killed and replaced, also during a call; 0 for no limit (Linux only)",
     group: "Python and workers",
   },
   {
     name: "TABPY_WORKER_MODELS",
     type: { kind: "integer", min: 1, max: 1_000_000 },
     default: "32",
-    doc: "Deployed functions that each worker keeps loaded; the least recently used is dropped",
+    doc: "Deployed functions that each worker keeps loaded; the least recently used one is unloaded",
     group: "Python and workers",
   },
   {
@@ -168,14 +168,14 @@ export const settings = [
     name: "TABPY_LOAD_TIMEOUT",
     type: seconds(0.1),
     default: "120",
-    doc: "Seconds that the archive of a newly deployed function may take to load",
+    doc: "Seconds that loading the archive of a newly deployed function may take",
     group: "Scripts and functions",
   },
   {
     name: "TABPY_ARROW_ENABLE",
     type: { kind: "boolean" },
     default: "false",
-    doc: "Apache Arrow Flight for Tableau Prep; not offered by this version, data comes as JSON",
+    doc: "Apache Arrow Flight for Tableau Prep; not available in this version, which transfers data as JSON",
     group: "Scripts and functions",
   },
   {
@@ -189,8 +189,8 @@ export const settings = [
     name: "TABPY_STATE_PATH",
     type: { kind: "path" },
     default: undefined,
-    defaultDoc: "the service's own folder under systemd, else a folder of the user's own",
-    doc: "Folder that holds state.ini, query_objects and staging",
+    defaultDoc: "the service's state directory under systemd, otherwise a folder of the user",
+    doc: "Folder of state.ini, query_objects and staging",
     group: "Files",
   },
   {
@@ -198,7 +198,7 @@ export const settings = [
     type: { kind: "path" },
     default: undefined,
     defaultDoc: "query_objects in the state folder",
-    doc: "Folder that holds the archives of deployed functions",
+    doc: "Folder of the archives of deployed functions",
     group: "Files",
   },
   {
@@ -213,28 +213,28 @@ export const settings = [
     name: "TABPY_PWD_FILE",
     type: { kind: "path" },
     default: undefined,
-    doc: "Password file; when set, every call needs a name and a password",
+    doc: "Password file; when set, every request needs a user name and a password",
     group: "Security",
   },
   {
     name: "TABPY_LOGIN_FAILURES_PER_USER",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "20",
-    doc: "Wrong passwords that may be sent for one user in a minute; more are answered with 429; 0 for any number",
+    doc: "Wrong passwords allowed per minute for one user; further attempts are answered with 429; 0 for no limit",
     group: "Security",
   },
   {
     name: "TABPY_LOGIN_FAILURES_PER_ADDRESS",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "100",
-    doc: "Wrong names and passwords that may come from one address in a minute; more are answered with 429; 0 for any number",
+    doc: "Wrong names and passwords allowed per minute from one address; further attempts are answered with 429; 0 for no limit",
     group: "Security",
   },
   {
     name: "TABPY_MAX_REQUEST_SIZE_MB",
     type: megabytes(0.001, 2048),
     default: "100",
-    doc: "Largest body of a request, also after gzip is undone",
+    doc: "Largest body of a request, before and after decompression",
     group: "Limits",
   },
   {
@@ -248,28 +248,28 @@ export const settings = [
     name: "TABPY_MAX_BUFFERED_MB",
     type: megabytes(1, 1_048_576),
     default: "2048",
-    doc: "Bodies of requests that the server holds in memory at one time, together; more are answered with 503",
+    doc: "Total of the request bodies in memory; a request that would exceed it is answered with 503",
     group: "Limits",
   },
   {
     name: "TABPY_MAX_CONNECTIONS",
     type: { kind: "integer", min: 1, max: 1_000_000 },
     default: "10000",
-    doc: "Connections open at one time; further ones are closed at once",
+    doc: "Concurrent connections; further ones are closed at once",
     group: "Limits",
   },
   {
     name: "TABPY_HEADER_TIMEOUT",
     type: seconds(0.1),
     default: "20",
-    doc: "Seconds in which the headers of a request must have come",
+    doc: "Seconds within which the headers of a request must arrive",
     group: "Limits",
   },
   {
     name: "TABPY_REQUEST_TIMEOUT",
     type: seconds(0.1),
     default: "300",
-    doc: "Seconds in which a whole request must have come",
+    doc: "Seconds within which a whole request must arrive",
     group: "Limits",
   },
   {
@@ -283,7 +283,7 @@ export const settings = [
     name: "TABPY_DRAIN_TIMEOUT",
     type: seconds(0),
     default: "10",
-    doc: "Seconds that running calls may take to finish when the server is asked to stop",
+    doc: "Seconds that running calls may take to finish when the server stops",
     group: "Limits",
   },
   {
@@ -297,19 +297,12 @@ export const settings = [
 
 export type SettingName = (typeof settings)[number]["name"];
 
-/** The row of a setting. */
-export function settingOf(name: SettingName): Setting {
-  const found = settings.find((row) => row.name === name);
-  if (found === undefined) throw new Error(`no setting ${name}`);
-  return found;
-}
-
-/** What to print as the default of a setting. */
+/** The default of a setting, to be shown. */
 export function defaultText(setting: Setting): string {
   return setting.default ?? setting.defaultDoc ?? "not set";
 }
 
-/** What a value must look like, for messages: "an integer from 1 to 65535". */
+/** The expected form of a value, for messages: "an integer from 1 to 65535". */
 export function wantedText(type: Kind): string {
   switch (type.kind) {
     case "text":

@@ -1,5 +1,5 @@
-// From the text of a value to what the program uses, by the kind of its setting. Booleans read as Python's
-// configparser.getboolean does, numbers as Python's int() and float() do, but for underscores.
+// Parses the text of a value by the type of its setting: booleans as Python's configparser.getboolean does, numbers as
+// int() and float() do, except that underscores are refused.
 
 import type { Kind } from "./settings.ts";
 
@@ -10,7 +10,7 @@ const falseWords = new Set(["0", "no", "false", "off"]);
 const integer = /^[+-]?\d+$/;
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** The value that `text` stands for, or undefined when it is none of this kind. */
+/** The value that `text` means, or undefined when it has not the form of this type or is out of bounds. */
 export function parseValue(type: Kind, text: string): Value | undefined {
   const trimmed = text.trim();
   switch (type.kind) {
@@ -18,7 +18,7 @@ export function parseValue(type: Kind, text: string): Value | undefined {
     case "path":
       return trimmed;
     case "secret":
-      return text; // it may begin or end with a space
+      return text; // its outer spaces count
     case "boolean": {
       const word = trimmed.toLowerCase();
       if (trueWords.has(word)) return true;

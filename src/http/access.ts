@@ -24,7 +24,7 @@ export function access(
     };
   }
   const admit = (verdict: Verdict, c: Context<AppEnv>, next: Next) => {
-    if (verdict.kind === "welcome") {
+    if (verdict.kind === "verified") {
       c.set("user", verdict.user);
       return next();
     }
@@ -46,7 +46,7 @@ function addressOf(incoming: IncomingMessage): string {
   return incoming.socket.remoteAddress ?? "";
 }
 
-function refusal(verdict: Exclude<Verdict, { kind: "welcome" }>, challenge: string): TabPyError {
+function refusal(verdict: Exclude<Verdict, { kind: "verified" }>, challenge: string): TabPyError {
   switch (verdict.kind) {
     case "refused":
       return new TabPyError("unauthorized", "Invalid credentials provided.", {

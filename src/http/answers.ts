@@ -1,13 +1,13 @@
-// The forms of answers: JSON of ours, bytes of a worker, and every error as `{"message", "info"}`. The one place
-// that turns a thrown error into a status.
+// The forms of responses: JSON made here, a worker's bytes, and errors as `{"message", "info"}`. The one place that
+// turns a thrown error into a status.
 
 import { errorText, TabPyError } from "../errors.ts";
 import { pythonJson } from "../python-json.ts";
 
-/** The text of an error may be as long as a script wants. */
+/** A script decides how long the message of its error is. */
 const maxLoggedChars = 10_000;
 
-/** An answer with a JSON body made here. */
+/** A response with a JSON body made here. */
 export function jsonAnswer(
   value: unknown,
   status = 200,
@@ -16,7 +16,7 @@ export function jsonAnswer(
   return bytesAnswer(pythonJson(value), status, headers);
 }
 
-/** An answer whose body is JSON already; text is ASCII. */
+/** A response whose body is JSON already; a string is ASCII. */
 export function bytesAnswer(
   body: Buffer | string,
   status = 200,
@@ -28,14 +28,14 @@ export function bytesAnswer(
   });
 }
 
-/** The answer to a request that failed. Errors that are not ours show no more than that something broke. */
+/** The response to a request that failed. Errors of other classes reveal nothing but that they happened. */
 export function errorAnswer(error: unknown): Response {
   if (!(error instanceof TabPyError)) return jsonAnswer({ message: "Internal server error", info: {} }, 500);
   const body = { message: error.message, info: error.info, details: error.details };
   return jsonAnswer(body, error.status, error.headers);
 }
 
-/** TabPy's line about an answer that is an error. What a client sent is in it only where the answer repeats it. */
+/** TabPy's log line about an error response. Of what the client sent, it has only what the response repeats. */
 export function respondingText(error: unknown): string {
   const isOurs = error instanceof TabPyError;
   const info = isOurs ? error.info : {};
@@ -47,7 +47,7 @@ export function respondingText(error: unknown): string {
     : text;
 }
 
-/** Whether the log should name an error that was answered: what is our fault, not the client's. */
+/** The text to log about an error of this program itself; undefined for the client's errors. */
 export function faultText(error: unknown): string | undefined {
   if (error instanceof TabPyError) return undefined;
   return error instanceof Error ? (error.stack ?? error.message) : errorText(error);

@@ -1,5 +1,5 @@
-// The body of a request: read whole, within the size limit, gzip undone within the same limit. Read from Node's
-// own request, because a Fetch Request would copy it once more.
+// Reads the whole body of a request, within the size limit, and decompresses gzip within the same limit. It reads from
+// Node's own request, because a Fetch Request would copy the body once more.
 
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
@@ -9,49 +9,49 @@ import { errnoOf, TabPyError } from "../errors.ts";
 const inflate = promisify(gunzip);
 
 export interface BodyLimits {
-  /** Largest body, also after gzip is undone. */
+  /** Largest body, before and after decompression. */
   readonly maxBytes: number;
-  /** All bodies that are held at one time, together. */
+  /** Total of all bodies in memory. */
   readonly maxBufferedBytes: number;
-  /** How long a body may take to come. */
+  /** How long receiving a body may take. */
   readonly timeoutMs: number;
   readonly isGzipEnabled: boolean;
 }
 
-/** A body and the end of its time in memory. */
+/** A body that counts as memory in use until it is released. */
 export interface Body {
-  /** In the pieces that came. */
+  /** In the chunks that were received. */
   readonly pieces: readonly Buffer[];
-  /** To be called when the bytes are not needed any more. */
+  /** To be called once the bytes are no longer needed. */
   release(): void;
 }
 
 export type ReadBody = (request: IncomingMessage, gone: AbortSignal) => Promise<Body>;
 
 /**
- * Reads bodies and counts what they hold together.
+ * A function that reads bodies and limits the memory that all of them use.
  *
- * @throws TabPyError `too-large`, `unavailable` when too much is held already, `bad-request` for broken gzip and
- * for a body that ends early.
+ * @throws TabPyError `too-large`; `unavailable` when bodies use too much memory already; `timeout`; `bad-request` for
+ * invalid gzip and for a body that ends early.
  */
 export function createBodyReader(limits: BodyLimits): ReadBody {
   let bufferedBytes = 0;
   return async (request, gone) => {
-    let heldBytes = 0;
-    const hold = (bytes: number) => {
-      heldBytes += bytes;
+    let ownBytes = 0;
+    const reserve = (bytes: number) => {
+      ownBytes += bytes;
       bufferedBytes += bytes;
-      if (bufferedBytes > limits.maxBufferedBytes) throw tooMuchHeld();
+      if (bufferedBytes > limits.maxBufferedBytes) throw outOfMemory();
     };
     const release = () => {
-      bufferedBytes -= heldBytes;
-      heldBytes = 0;
+      bufferedBytes -= ownBytes;
+      ownBytes = 0;
     };
     try {
-      const raw = await readAll(request, gone, limits, hold);
+      const raw = await readAll(request, gone, limits, reserve);
       if (!limits.isGzipEnabled || !isGzip(request)) return { pieces: raw, release };
-      const bytes = await unpack(Buffer.concat(raw), limits.maxBytes);
-      hold(bytes.length);
+      const bytes = await decompress(Buffer.concat(raw), limits.maxBytes);
+      reserve(bytes.length);
       return { pieces: [bytes], release };
     } catch (error) {
       release();
@@ -60,7 +60,7 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
   };
 }
 
-/** Refuse a body by its Content-Length, before a byte of it is read: for every URL, also those that read none. */
+/** Refuse a body by its Content-Length, before any of it is read: for every URL, also those that read none. */
 export function checkAnnouncedSize(request: IncomingMessage, maxBytes: number): void {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(announced, maxBytes);
@@ -70,7 +70,7 @@ function readAll(
   request: IncomingMessage,
   gone: AbortSignal,
   { maxBytes, timeoutMs }: BodyLimits,
-  hold: (bytes: number) => void,
+  reserve: (bytes: number) => void,
 ): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -78,7 +78,7 @@ function readAll(
     const fail = (error: unknown) => {
       clearTimeout(timer);
       request.off("data", onData);
-      request.resume(); // what still comes is thrown away, so that the answer can be read
+      request.resume(); // discards the rest, so that the client can read the response
       reject(error);
     };
     const onData = (chunk: Buffer) => {
@@ -86,7 +86,7 @@ function readAll(
       chunks.push(chunk);
       try {
         if (size > maxBytes) throw tooLarge(size, maxBytes);
-        hold(chunk.length);
+        reserve(chunk.length);
       } catch (error) {
         fail(error);
       }
@@ -108,8 +108,8 @@ function isGzip(request: IncomingMessage): boolean {
   return encoding === "gzip" || encoding === "x-gzip";
 }
 
-/** zlib works on a thread of its own and stops at the limit. */
-async function unpack(raw: Buffer, maxBytes: number): Promise<Buffer> {
+/** Decompresses on a thread of Node's pool, and stops at the limit. */
+async function decompress(raw: Buffer, maxBytes: number): Promise<Buffer> {
   if (raw.length === 0) return raw;
   try {
     return await inflate(raw, { maxOutputLength: maxBytes });
@@ -122,7 +122,7 @@ async function unpack(raw: Buffer, maxBytes: number): Promise<Buffer> {
 }
 
 function tooLarge(size: number, limit: number): TabPyError {
-  // The rest of the body is not worth receiving: the connection ends with the answer.
+  // Closing the connection saves receiving the rest of the body.
   return new TabPyError("too-large", `Request with size ${size} exceeded limit of ${limit} (bytes).`, {
     info: "Request Entity Too Large",
     headers: { Connection: "close" },
@@ -135,7 +135,7 @@ function tooSlow(): TabPyError {
   });
 }
 
-function tooMuchHeld(): TabPyError {
+function outOfMemory(): TabPyError {
   return new TabPyError("unavailable", "The server is busy", {
     info: "the requests that are being answered hold as much memory as TABPY_MAX_BUFFERED_MB allows",
     headers: { "Retry-After": "1", Connection: "close" },

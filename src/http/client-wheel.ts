@@ -1,4 +1,4 @@
-// The client library, for pip: a page with a link to the wheel, as `pip install --find-links` reads it, and the wheel.
+// The client library for pip: the wheel, and a page that links to it, as `pip install --find-links` expects it.
 
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
@@ -6,10 +6,10 @@ import { html } from "hono/html";
 import { readClientWheel } from "../programs/client-wheel.ts";
 import type { AppEnv } from "./types.ts";
 
-/** A new version of the server has other bytes at the same place. */
+/** After an upgrade of the server the same URL has other content. */
 const headers = { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" };
 
-/** The handler of /tabpy_tools/. Its link is relative, so that it also holds behind a proxy that adds a path. */
+/** The handler of /tabpy_tools/. Its link is relative, so that it also works behind a proxy that adds a path. */
 export async function clientPage(c: Context<AppEnv>): Promise<Response> {
   const { name, bytes } = readClientWheel();
   const hash = createHash("sha256").update(bytes).digest("hex");
@@ -40,7 +40,7 @@ export async function clientPage(c: Context<AppEnv>): Promise<Response> {
   });
 }
 
-/** The handler of /tabpy_tools without its slash, from where a relative link would lead elsewhere. */
+/** The handler of /tabpy_tools: redirects to the URL with a slash, to which the relative link belongs. */
 export function clientFolder(c: Context<AppEnv>): Response {
   return c.body(null, 308, { Location: "tabpy_tools/", "Content-Length": "0" });
 }

@@ -1,4 +1,5 @@
-// Compressed answers for clients that accept them. Small ones are not worth it.
+// Compresses responses for clients that accept gzip, from 1 KiB on: smaller ones would gain nothing. hono/compress has no
+// option for the level, and streams the body, which loses its Content-Length.
 
 import { promisify } from "node:util";
 import { gzip as compress, constants } from "node:zlib";
@@ -9,14 +10,14 @@ const deflate = promisify(compress);
 const minBytes = 1024;
 const acceptsGzip = /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?($|,)/i;
 
-/** Compresses answers of 1 KiB and more, on a thread of zlib's, at its fastest level. */
+/** Compresses responses on a thread of Node's pool, at zlib's fastest level. */
 export function gzip(): MiddlewareHandler<AppEnv> {
   return async function gzip(c, next) {
     const accepted = c.env.incoming.headers["accept-encoding"];
     if (typeof accepted !== "string" || !acceptsGzip.test(accepted) || c.env.incoming.method === "HEAD")
       return next();
     await next();
-    // Answers carry their length, so that small ones are passed on untouched.
+    // Every response has a Content-Length, by which small ones are passed on unchanged.
     if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding"))
       return;
     const packed = await deflate(await c.res.arrayBuffer(), { level: constants.Z_BEST_SPEED });
@@ -24,7 +25,7 @@ export function gzip(): MiddlewareHandler<AppEnv> {
     headers.set("Content-Encoding", "gzip");
     headers.set("Content-Length", String(packed.length));
     const status = c.res.status;
-    c.res = undefined; // or Hono merges the old headers into the new
+    c.res = undefined; // otherwise Hono merges the old headers into the new ones
     c.res = new Response(packed, { status, headers });
   };
 }

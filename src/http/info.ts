@@ -1,6 +1,6 @@
 // What this server is and how it is set: the body of GET /info, and what the page at / shows.
 
-import type { Config } from "../config/config.ts";
+import { type Config, serverUrl } from "../config/config.ts";
 import { originText } from "../config/load.ts";
 import { defaultText } from "../config/settings.ts";
 import type { EndpointBody } from "../registry/endpoint.ts";
@@ -61,5 +61,6 @@ export function pageData(
     })),
     endpoints: Object.entries(endpoints).map(([name, endpoint]) => ({ name, ...endpoint })),
     prefix: service.prefix,
+    url: serverUrl({ ...config, host: "localhost" }, service.prefix),
   };
 }

@@ -1,10 +1,10 @@
-// The listening socket: HTTP or HTTPS, its limits against hostile clients, and its end in peace.
+// The listening HTTP or HTTPS server, its limits against hostile clients, and its graceful shutdown.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { errnoOf, TabPyError } from "../errors.ts";
-import type { Service } from "../lifecycle.ts";
+import { type Service, within } from "../lifecycle.ts";
 import { errorAnswer } from "./answers.ts";
 import { TlsListener, type TlsOptions } from "./tls-listener.ts";
 
@@ -18,24 +18,24 @@ export interface ServerOptions {
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  /** How long `stop` waits for requests that are being answered. */
+  /** How long `stop` waits for running requests. */
   readonly drainTimeoutMs: number;
 }
 
 const maxHeaderBytes = 32 * 1024;
-/** How often slow connections are looked for. */
+/** Interval of the checks for slow connections. */
 const checkIntervalMs = 500;
 
 export class HttpServer implements Service {
   readonly name = "server";
   readonly #options: ServerOptions;
   readonly #server: Server;
-  /** Undefined for plain HTTP, where the server listens itself. */
+  /** Undefined for plain HTTP, where `#server` listens itself. */
   readonly #tls: TlsListener | undefined;
-  /** Connections with a request that is being answered. */
+  /** Connections with a running request. */
   readonly #busy = new WeakSet<Duplex>();
-  /** Busy connections that end with their answer. */
-  readonly #doomed = new WeakSet<Duplex>();
+  /** Busy connections to close after the response. */
+  readonly #closeAfterResponse = new WeakSet<Duplex>();
   #running = 0;
   #isStopping = false;
   #onDrained: (() => void) | undefined;
@@ -44,7 +44,7 @@ export class HttpServer implements Service {
     this.#options = options;
     this.#server = createHttpServer(options);
     this.#tls = options.tls === undefined ? undefined : new TlsListener(this.#server, options.tls, options);
-    const answer = getRequestListener(options.fetch, { errorHandler: answerOutside });
+    const answer = getRequestListener(options.fetch, { errorHandler: answerInvalidUrl });
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#running++;
       this.#busy.add(request.socket);
@@ -52,23 +52,24 @@ export class HttpServer implements Service {
       response.on("close", () => {
         this.#running--;
         this.#busy.delete(request.socket);
-        if (this.#doomed.has(request.socket)) request.socket.destroy();
+        if (this.#closeAfterResponse.has(request.socket)) request.socket.destroy();
         if (this.#running === 0) this.#onDrained?.();
       });
-      request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono makes a URL of it
+      request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono needs it for the URL
       answer(request, response);
     });
     this.#server.on("clientError", (error, socket) => {
-      // Bytes behind a sound request that are none themselves must not take the place of its answer.
-      if (this.#busy.has(socket) && errnoOf(error) !== "ERR_HTTP_REQUEST_TIMEOUT") this.#doomed.add(socket);
+      // Malformed bytes after a valid request must not replace its response.
+      if (this.#busy.has(socket) && errnoOf(error) !== "ERR_HTTP_REQUEST_TIMEOUT")
+        this.#closeAfterResponse.add(socket);
       else refuseMalformed(error, socket);
     });
     this.#server.maxConnections = options.maxConnections;
     this.#server.keepAliveTimeout = options.idleTimeoutMs;
-    this.#server.timeout = 0; // a script may run long without a byte on its connection
+    this.#server.timeout = 0; // no bytes pass while a script runs
   }
 
-  /** Listen. Throws TabPyError `config` that names the port when that is not possible. */
+  /** Listen. Throws TabPyError `config` that names the port and the reason when that fails. */
   async start(): Promise<void> {
     const { host, port } = this.#options;
     const listener = this.#tls?.front ?? this.#server;
@@ -78,12 +79,12 @@ export class HttpServer implements Service {
     });
   }
 
-  /** Serve further HTTPS connections with another certificate; those that are open go on with theirs. */
+  /** Serve new HTTPS connections with another certificate; open ones keep theirs. */
   useTls(tls: TlsOptions): void {
     this.#tls?.use(tls);
   }
 
-  /** Stop accepting, let what runs finish up to the drain limit, close what is left. */
+  /** Stop accepting, wait for running requests up to the drain timeout, close all connections. */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
@@ -91,13 +92,10 @@ export class HttpServer implements Service {
     this.#server.close();
     this.#server.closeIdleConnections();
     if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#options.drainTimeoutMs);
-        this.#onDrained = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+      const drained = new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
       });
+      await within(drained, this.#options.drainTimeoutMs, "requests are still running").catch(() => {});
     }
     this.#server.closeAllConnections();
     this.#tls?.closeAll();
@@ -113,16 +111,16 @@ function createHttpServer(options: ServerOptions): Server {
   });
 }
 
-/** What never comes to the app: a URL or a Host that no URL can be made of. */
-function answerOutside(error: unknown): Response {
+/** The response to a request that has no valid URL or Host, which Hono doesn't pass to the app. */
+function answerInvalidUrl(error: unknown): Response {
   if (!(error instanceof RequestError)) return errorAnswer(error);
-  const info = error.message;
+  const detail = { info: error.message };
   return errorAnswer(
-    new TabPyError("bad-request", "The URL or the Host of the request can't be read", { info }),
+    new TabPyError("bad-request", "The URL or the Host of the request can't be read", detail),
   );
 }
 
-/** What is no HTTP, or too much or too slow of it, gets a status and loses its connection. */
+/** Answers malformed, oversized or slow HTTP with a status, and closes the connection. */
 function refuseMalformed(error: Error, socket: Duplex): void {
   if (!socket.writable || errnoOf(error) === "ECONNRESET") {
     socket.destroy();

@@ -1,5 +1,5 @@
-// The page for people at /, or the files of TABPY_STATIC_PATH in its place. A path never leads out of that folder,
-// by dots, by encoding or by a link.
+// The page at /, or the files of TABPY_STATIC_PATH in its place. No path leads out of that folder, be it by "..", by
+// percent-encoding or by a symbolic link.
 
 import { realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
@@ -9,7 +9,7 @@ import { TabPyError } from "../errors.ts";
 import { contentSecurityPolicy, type PageData, renderPage } from "../web/page.ts";
 import type { AppEnv } from "./types.ts";
 
-/** Headers of everything that a browser shows. */
+/** Headers of every response that a browser displays. */
 const browserHeaders = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
 
 /** The handler of / and /index.html. */
@@ -26,7 +26,7 @@ export function page(data: () => PageData): (c: Context<AppEnv>) => Response {
   };
 }
 
-/** Serves the files below `folder`; `prefix` is what stands before their paths in URLs. */
+/** Serves the files below `folder` at URLs below `prefix`. */
 export function files(folder: string, prefix: string): MiddlewareHandler<AppEnv> {
   const serve = serveStatic<AppEnv>({
     root: folder,
@@ -46,7 +46,7 @@ export function files(folder: string, prefix: string): MiddlewareHandler<AppEnv>
   };
 }
 
-/** The path as a file name. Throws for what no honest link holds. */
+/** The decoded path. Throws TabPyError `forbidden` for one that no ordinary link contains. */
 function decodePath(path: string): string {
   let decoded: string;
   try {

@@ -1,14 +1,15 @@
-// The listening socket of HTTPS. It makes each connection a TLS one and hands it to an HTTP server that listens
-// nowhere; so a renewed certificate serves the next connection, and those that are there go on. It also keeps the
-// time limits that an HTTP server keeps only for sockets of its own. Reading certificates is tls.ts's affair.
+// The listening socket of HTTPS. Bun's https server has no setSecureContext, so it can't take a renewed certificate, no
+// tlsClientError event, and takes no connections from elsewhere. So this file listens with node:net, wraps each
+// connection in a TLSSocket and emits it as "connection" on an HTTP server that doesn't listen itself. The time limits
+// that an HTTP server applies only to its own sockets are applied here too. Certificates are read in tls.ts.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 
-/** PEM texts, the key without passphrase, and the oldest version that is spoken. */
+/** PEM texts, the key without passphrase, and the oldest accepted version. */
 export interface TlsOptions {
-  /** The server's own certificate and behind it those of its chain. */
+  /** The server's own certificate, then those of its chain. */
   readonly certificate: string;
   readonly key: string;
   readonly minimumVersion: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
@@ -23,25 +24,25 @@ export interface TlsLimits {
 
 interface Connection {
   readonly raw: Socket;
-  /** Undefined until the handshake is over. */
+  /** Undefined until the handshake has ended. */
   socket: TLSSocket | undefined;
-  /** Since when it is in its present state: handshake, request, or the time between requests. */
+  /** Start of its present state: handshake, request, or idle between requests. */
   since: number;
-  /** The request that is being answered. */
+  /** The request that is being received or answered. */
   request: IncomingMessage | undefined;
-  /** Bytes that had come when it fell idle; more are the begin of a request. */
+  /** `bytesRead` when it became idle; more bytes are the start of a request. */
   idleBytes: number;
   isIdle: boolean;
 }
 
-/** How often slow connections are looked for. */
-const lookMs = 500;
-/** What a TLS connection begins with: the type of a handshake record (RFC 8446, 5.1). */
+/** Interval of the checks for slow connections. */
+const checkMs = 500;
+/** The first byte of a TLS connection: the type of a handshake record (RFC 8446, 5.1). */
 const handshakeByte = 0x16;
 const plainBody =
   '{"message": "This port speaks HTTPS only", "info": "Use an https:// URL, or \\"Require SSL\\" in Tableau"}';
 const plainAnswer = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${plainBody.length}\r\nConnection: close\r\n\r\n${plainBody}`;
-/** ECDHE and AEAD alone; TLS 1.3 has ciphers of its own. */
+/** ECDHE and AEAD only. TLS 1.3 has its own ciphers. */
 const modernCiphers = [
   "ECDHE-ECDSA-AES128-GCM-SHA256",
   "ECDHE-RSA-AES128-GCM-SHA256",
@@ -50,7 +51,7 @@ const modernCiphers = [
   "ECDHE-ECDSA-CHACHA20-POLY1305",
   "ECDHE-RSA-CHACHA20-POLY1305",
 ];
-/** What TLS 1.0 and 1.1 need in addition, for those who ask for them. */
+/** Needed in addition where TLS 1.0 or 1.1 is configured. */
 const oldCiphers = [
   "ECDHE-ECDSA-AES128-SHA",
   "ECDHE-RSA-AES128-SHA",
@@ -58,7 +59,7 @@ const oldCiphers = [
   "ECDHE-RSA-AES256-SHA",
 ];
 
-/** A context of these options. Throws when OpenSSL doesn't take them. */
+/** A context with these options. Throws when OpenSSL refuses them. */
 export function createContext(tls: TlsOptions): SecureContext {
   const isOld = tls.minimumVersion === "TLSv1" || tls.minimumVersion === "TLSv1.1";
   return createSecureContext({
@@ -88,18 +89,18 @@ export class TlsListener {
     http.on("request", (request, response) => this.#track(request, response));
   }
 
-  /** For `once("error")` and `listen()`. */
+  /** The server to call `listen()` on. */
   get front(): NetServer {
-    this.#timer ??= setInterval(() => this.#look(performance.now()), lookMs);
+    this.#timer ??= setInterval(() => this.#closeSlow(performance.now()), checkMs);
     return this.#front;
   }
 
-  /** Serve connections from now on with another certificate. Throws when OpenSSL doesn't take it. */
+  /** Serve new connections with another certificate. Throws when OpenSSL refuses it. */
   use(tls: TlsOptions): void {
     this.#context = createContext(tls);
   }
 
-  /** Stop accepting; connections without a request under way are the HTTP server's to close. */
+  /** Stop accepting, and close connections in their handshake. The HTTP server closes idle ones. */
   close(): void {
     this.#front.close();
     for (const { raw, socket } of this.#connections) if (socket === undefined) raw.destroy();
@@ -141,10 +142,10 @@ export class TlsListener {
       secureContext: this.#context,
       ALPNProtocols: ["http/1.1"],
     });
-    const refuse = () => raw.destroy(); // a client without a version, a cipher or trust in common with us
+    const refuse = () => raw.destroy(); // no version or cipher in common, or the client doesn't trust the certificate
     socket.on("error", refuse);
     socket.once("secure", () => {
-      socket.off("error", refuse); // from here on the HTTP server hears of errors
+      socket.off("error", refuse); // from here on the HTTP server handles errors
       connection.socket = socket;
       connection.since = performance.now();
       this.#bySocket.set(socket, connection);
@@ -158,7 +159,7 @@ export class TlsListener {
     connection.request = request;
     connection.since = performance.now();
     response.on("close", () => {
-      if (connection.request !== request) return; // the next one came before this one's answer was sent
+      if (connection.request !== request) return; // the next one arrived before this response was sent
       connection.request = undefined;
       connection.since = performance.now();
       connection.isIdle = true;
@@ -166,8 +167,8 @@ export class TlsListener {
     });
   }
 
-  /** Closes what is too slow: as Node does it for sockets of its own, and in the same words. */
-  #look(now: number): void {
+  /** Closes slow connections as Node's HTTP server does with its own sockets, with the same response. */
+  #closeSlow(now: number): void {
     for (const connection of this.#connections) {
       const { raw, socket, request } = connection;
       if (connection.isIdle && request === undefined && socket?.bytesRead !== connection.idleBytes) {

@@ -1,10 +1,11 @@
-// Certificate and key for HTTPS, checked before they are used, at the start and when the files have changed, with
-// TabPy's words for what is wrong. Connections are the affair of tls-listener.ts.
+// Reads certificate and key for HTTPS and checks them before they are used, at the start and after a change, with
+// TabPy's error messages. tls-listener.ts serves the connections.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { TlsConfig } from "../config/config.ts";
 import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import { isOpenToOthers } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { createContext, type TlsOptions } from "./tls-listener.ts";
@@ -18,11 +19,11 @@ const versions: Readonly<Record<string, TlsOptions["minimumVersion"]>> = {
 };
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 24 * 60 * 60 * 1000;
-/** Time to renew a certificate that is warned about. */
+/** The log warns of a certificate that expires in less. */
 const warnDays = 30;
 const minRsaBits = 2048;
 
-/** Read what HTTPS needs. Throws TabPyError `config` with the contract's texts; warns of what will trouble clients. */
+/** Read certificate and key. Throws TabPyError `config` with TabPy's texts; warns of what clients may not accept. */
 export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOptions> {
   const certificateText = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
   const keyText = await readPem(config.keyFile, "TABPY_KEY_FILE", config);
@@ -45,7 +46,7 @@ export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOption
   } catch (error) {
     throw httpsError(`The certificate and the key can't be used: ${errorText(error)}`);
   }
-  for (const warning of await findTroubles(chain, key, config)) log.warning(warning);
+  for (const warning of await findProblems(chain, key, config)) log.warning(warning);
   return tls;
 }
 
@@ -121,16 +122,16 @@ function parseKey(text: string, { keyFile, keyPassphrase }: TlsConfig): KeyObjec
   }
 }
 
-/** What the server can live with, and clients can't or soon can't. */
-async function findTroubles(
+/** Problems that don't stop the server, but that clients refuse or will refuse soon. */
+async function findProblems(
   [leaf, ...others]: [X509Certificate, ...X509Certificate[]],
   key: KeyObject,
   { certificateFile, keyFile = "" }: TlsConfig,
 ): Promise<string[]> {
   const file = `TABPY_CERTIFICATE_FILE "${certificateFile}"`;
-  const troubles = findExpiry(leaf, file);
+  const problems = findExpiry(leaf, file);
   if (leaf.subjectAltName === undefined) {
-    troubles.push(
+    problems.push(
       `The certificate in ${file} has no subjectAltName: clients refuse it; expected the names and addresses that they connect to`,
     );
   }
@@ -138,22 +139,22 @@ async function findTroubles(
   const [issuer] = others;
   if (!isSelfSigned && (issuer === undefined || !leaf.checkIssued(issuer))) {
     const found = issuer === undefined ? "is alone in it" : "is not followed by its issuer's";
-    troubles.push(
+    problems.push(
       `The certificate in ${file} ${found}: clients that don't know its issuer refuse it; expected the chain behind it, issuer after issuer`,
     );
   }
   const bits = key.asymmetricKeyType === "rsa" ? key.asymmetricKeyDetails?.modulusLength : undefined;
   if (bits !== undefined && bits < minRsaBits) {
-    troubles.push(
+    problems.push(
       `TABPY_KEY_FILE "${keyFile}" is an RSA key of ${bits} bits: clients refuse it; expected ${minRsaBits} or more`,
     );
   }
-  if (process.platform !== "win32" && ((await stat(keyFile)).mode & 0o006) !== 0) {
-    troubles.push(
+  if (await isOpenToOthers(keyFile)) {
+    problems.push(
       `TABPY_KEY_FILE "${keyFile}" can be read or written by everyone on this machine: expected mode 600`,
     );
   }
-  return troubles;
+  return problems;
 }
 
 function findExpiry({ validTo }: X509Certificate, file: string): string[] {
@@ -163,10 +164,10 @@ function findExpiry({ validTo }: X509Certificate, file: string): string[] {
   return [`The certificate in ${file} ${when}: renew it; the new one is taken without a restart`];
 }
 
-/** Warns each day of a certificate that expires soon: a server may run for longer than its certificate. */
+/** Logs a warning each day when the certificate expires soon: a server may run for longer than that. */
 export function expiryWatch(config: TlsConfig, log: Logger, everyMs = dayMs): Service {
   let timer: NodeJS.Timeout | undefined;
-  const look = async () => {
+  const check = async () => {
     try {
       const text = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
       const [leaf] = parseChain(text, config);
@@ -179,7 +180,7 @@ export function expiryWatch(config: TlsConfig, log: Logger, everyMs = dayMs): Se
   return {
     name: "certificate watch",
     start: async () => {
-      timer = setInterval(() => void look(), everyMs);
+      timer = setInterval(() => void check(), everyMs);
     },
     stop: async () => clearInterval(timer),
   };

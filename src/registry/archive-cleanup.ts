@@ -2,7 +2,7 @@
 // file locked. A removal that fails is logged and fails no deployment.
 
 import { errorText } from "../errors.ts";
-import { withLock } from "../files.ts";
+import { withLock } from "../file-lock.ts";
 import { createChain } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Model } from "../model.ts";

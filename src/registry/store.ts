@@ -2,7 +2,7 @@
 // and is applied to its present contents; what another process has written is read.
 
 import { errorText, TabPyError } from "../errors.ts";
-import { withLock } from "../files.ts";
+import { withLock } from "../file-lock.ts";
 import type { IniFile } from "../ini.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Endpoint, Endpoints } from "./endpoint.ts";

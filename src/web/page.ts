@@ -28,6 +28,8 @@ export interface PageData {
   readonly endpoints: readonly PageEndpoint[];
   /** The prefix of every path: "" or "/sub". */
   readonly prefix: string;
+  /** The server's URL on its own machine, with the prefix and no slash at its end. */
+  readonly url: string;
 }
 
 export interface PageSetting {
@@ -134,7 +136,7 @@ def add(x, y):
     """Adds two columns row by row."""
     return [a + b for a, b in zip(x, y)]
 
-client = Client("${serverUrl(data)}/")${data.info.features.authentication && credentials}
+client = Client("${data.url}/")${data.info.features.authentication && credentials}
 client.deploy("add", add, "Adds two columns")</code></pre>
 <p>A calculated field in Tableau then calls it by name:</p>
 <pre><code>SCRIPT_REAL("return tabpy.query('add', _arg1, _arg2)['response']", SUM([A]), SUM([B]))</code></pre>`;
@@ -157,7 +159,7 @@ function scriptSection(data: PageData): Fragment {
   const body = `{"data": {"_arg1": [1, 2], "_arg2": [10, 20]},
   "script": "return [a + b for a, b in zip(_arg1, _arg2)]"}`;
   const example = html`<p>This command answers <code>[11, 22]</code>${authentication && ", once it has the password of NAME"}:</p>
-<pre><code>curl ${authentication && "-u NAME "}${serverUrl(data)}/evaluate \\
+<pre><code>curl ${authentication && "-u NAME "}${data.url}/evaluate \\
   -H 'Content-Type: application/json' \\
   -d '${body}'</code></pre>
 <p>From another machine, put this server's name in the place of <code>localhost</code>.</p>`;
@@ -204,13 +206,6 @@ function linksSection(prefix: string): Fragment {
 ${own.map(([path, what]) => html`<li><a href="${prefix}${path}">${prefix}${path}</a>: ${what}</li>\n`)}
 ${elsewhere.map(([url, what]) => html`<li><a href="${url}" rel="noreferrer noopener">${what}</a></li>\n`)}</ul>
 </section>`;
-}
-
-/** The address on the server's own machine; a reverse proxy is not known here. */
-function serverUrl(data: PageData): string {
-  const value = (name: string) => data.settings.find((setting) => setting.name === name)?.value;
-  const protocol = value("TABPY_TRANSFER_PROTOCOL") ?? "http";
-  return `${protocol}://localhost:${value("TABPY_PORT") ?? "9004"}${data.prefix}`;
 }
 
 function creationText(seconds: string): string {

@@ -16,9 +16,9 @@ export function authenticateBy(text: string, options: Partial<AuthenticateOption
     users: () => users,
     hashing: {
       ...hashing,
-      isRight: (hash, name, password) => {
+      verify: (hash, name, password) => {
         work.push(schemeOf(hash));
-        return hashing.isRight(hash, name, password);
+        return hashing.verify(hash, name, password);
       },
     },
     failuresPerUser: 20,

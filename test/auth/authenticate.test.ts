@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { hashSync } from "bcryptjs";
-import { exemptMs, rememberMs } from "../../src/auth/memory.ts";
+import { exemptMs, rememberMs } from "../../src/auth/verified-credentials.ts";
 import { hostileHeader } from "../support/hostile.ts";
 import { passwordHash } from "../support/password-hash.ts";
 import { createRandom } from "../support/random.ts";
@@ -9,20 +9,20 @@ import { authenticateBy } from "./authenticate-by.ts";
 const alice = `Alice ${passwordHash("alice", "s3cret")}`;
 const bob = `bob ${passwordHash("bob", "a:b:ü")}`;
 const carl = `carl ${hashSync("s3cret", 4)}`;
-const welcome = (user: string) => ({ kind: "welcome", user }) as const;
+const verified = (user: string) => ({ kind: "verified", user }) as const;
 const wrong = (user: string) => ({ kind: "refused", why: `wrong password for user "${user}"` }) as const;
 const unknown = { kind: "refused", why: "unknown user" } as const;
 
 describe("createAuthenticate()", () => {
-  test("lets a user in, and computes the hash once", async () => {
+  test("verifies a user, and computes the hash once", async () => {
     await using auth = authenticateBy(alice);
-    for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    for (let turn = 0; turn < 3; turn++) expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
-  test("lets a user in whose hash is bcrypt's", async () => {
+  test("verifies a user with a bcrypt hash", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`);
-    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+    expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
     expect(await auth.ask("carl:S3cret")).toEqual(wrong("carl"));
     expect(auth.work).toEqual(["bcrypt", "bcrypt"]);
   });
@@ -30,22 +30,22 @@ describe("createAuthenticate()", () => {
   test("computes one hash for many calls at once with one new credential", async () => {
     await using auth = authenticateBy(alice);
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => auth.ask("alice:s3cret")));
-    expect(verdicts).toEqual(verdicts.map(() => welcome("Alice")));
+    expect(verdicts).toEqual(verdicts.map(() => verified("Alice")));
     expect(auth.work).toHaveLength(1);
   });
 
-  test("doesn't look at the case of names", async () => {
+  test("ignores the case of names", async () => {
     await using auth = authenticateBy(alice);
     for (const name of ["alice", "Alice", "ALICE"])
-      expect(await auth.ask(`${name}:s3cret`)).toEqual(welcome("Alice"));
+      expect(await auth.ask(`${name}:s3cret`)).toEqual(verified("Alice"));
   });
 
   test("takes a password with colons and umlauts", async () => {
     await using auth = authenticateBy(bob);
-    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+    expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
   });
 
-  test("refuses what is not a user's own pair, also after that user came in", async () => {
+  test("refuses any pair but a user's own, also after that user was verified", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`);
     await auth.ask("alice:s3cret");
     for (const pair of ["alice:S3cret", "alice:", "alice:s3cret "])
@@ -55,7 +55,7 @@ describe("createAuthenticate()", () => {
       expect({ pair, verdict: await auth.ask(pair) }).toEqual({ pair, verdict: unknown });
   });
 
-  test("says of no header and of one that can't be read what it is, and computes nothing", async () => {
+  test("refuses a missing header and an unreadable one with the reason, and computes nothing", async () => {
     await using auth = authenticateBy(alice);
     expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
     const unreadable = { kind: "refused", why: "credentials that can't be read" };
@@ -64,13 +64,13 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toEqual([]);
   });
 
-  test("refuses everyone when the file has no users, and works for it", async () => {
+  test("refuses everyone when the file has no users, with the same work", async () => {
     await using auth = authenticateBy("# nobody\n");
     expect(await auth.ask("alice:s3cret")).toEqual(unknown);
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
-  test("does the same work for a name that isn't there as for some user, every time", async () => {
+  test("does the same work for an unknown name as for some user, every time", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`, { failuresPerAddress: 0, failuresPerUser: 0 });
     const seen = new Set<unknown>();
     for (let at = 0; at < 40; at++) {
@@ -83,16 +83,16 @@ describe("createAuthenticate()", () => {
     expect([...seen].sort()).toEqual(["bcrypt", "pbkdf2"]);
   });
 
-  test("doesn't let a name in that isn't there with the password of the user it is compared with", async () => {
+  test("refuses an unknown name with the password of the user whose hash is its decoy", async () => {
     await using auth = authenticateBy(carl);
     expect(await auth.ask("nobody:s3cret")).toEqual(unknown);
     expect(auth.work).toEqual(["bcrypt"]);
   });
 
-  test("looks at a credential again after its time, right or wrong", async () => {
+  test("verifies a credential again after its time, right or wrong", async () => {
     await using auth = authenticateBy(alice);
     for (const [pair, verdict] of [
-      ["alice:s3cret", welcome("Alice")],
+      ["alice:s3cret", verified("Alice")],
       ["alice:x", wrong("Alice")],
     ] as const) {
       auth.work.length = 0;
@@ -113,25 +113,25 @@ describe("createAuthenticate()", () => {
     await auth.ask("carl:s3cret");
     auth.use(`alice ${passwordHash("alice", "new")}\n${carl}`);
     expect(await auth.ask("alice:s3cret")).toEqual(wrong("alice"));
-    expect(await auth.ask("alice:new")).toEqual(welcome("alice"));
+    expect(await auth.ask("alice:new")).toEqual(verified("alice"));
     expect(await auth.ask("bob:a:b:ü")).toEqual(unknown);
-    expect(await auth.ask("carl:s3cret")).toEqual(welcome("carl"));
+    expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
   });
 
-  test("looks at no further password of a user after too many wrong ones, for a while", async () => {
+  test("verifies no further password of a user after too many wrong ones, for a while", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`, { failuresPerUser: 3 });
     for (const turn of [1, 2, 3])
       expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
     const throttled = { kind: "throttled", why: "too many failures of this user", waitMs: 20_000 } as const;
     expect(await auth.ask("alice:4", "192.0.2.4")).toEqual(throttled);
     expect(await auth.ask("ALICE:s3cret", "192.0.2.5")).toEqual(throttled);
-    expect(await auth.ask("bob:a:b:ü")).toEqual(welcome("bob"));
+    expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
     expect(auth.work).toHaveLength(4);
     auth.pass(20_000);
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
-  test("throttles a name that isn't there as one that is", async () => {
+  test("throttles an unknown name like a known one", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1 });
     const all = async (name: string) => [await auth.ask(`${name}:1`), await auth.ask(`${name}:2`)];
     const kinds = async (name: string) => (await all(name)).map(({ kind }) => kind);
@@ -139,11 +139,11 @@ describe("createAuthenticate()", () => {
     expect(await kinds("nobody")).toEqual(["refused", "throttled"]);
   });
 
-  test("looks at nothing more from an address after too many failures, whatever the names", async () => {
+  test("verifies nothing more from an address after too many failures, whatever the names", async () => {
     await using auth = authenticateBy(alice, { failuresPerAddress: 3 });
     for (const turn of [1, 2, 3]) expect(await auth.ask(`user${turn}:x`)).toEqual(unknown);
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled", waitMs: 20_000 });
-    expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(verified("Alice"));
   });
 
   test("lets no more guesses through at once than one after the other", async () => {
@@ -156,26 +156,26 @@ describe("createAuthenticate()", () => {
   test("counts a wrong password that is sent again and again once", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 2 });
     for (let turn = 0; turn < 10; turn++) expect(await auth.ask("alice:old")).toEqual(wrong("Alice"));
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toHaveLength(2);
   });
 
   test("counts no right password", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     for (let turn = 0; turn < 5; turn++) {
-      expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+      expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
       auth.pass(rememberMs);
     }
   });
 
-  test("never throttles a credential that was right, also when it must be looked at again", async () => {
+  test("never throttles a credential that was right, also when it must be verified again", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     await auth.ask("alice:s3cret");
     await auth.ask("alice:guess");
     expect(await auth.ask("alice:other")).toMatchObject({ kind: "throttled" });
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     auth.use(alice);
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toHaveLength(3);
   });
 
@@ -186,12 +186,12 @@ describe("createAuthenticate()", () => {
         auth.use(`Alice ${passwordHash("alice", password)}`);
         expect(await auth.ask("alice:s3cret")).toEqual(wrong("Alice"));
       }
-      expect(await auth.ask(`alice:${password}`)).toEqual(welcome("Alice"));
+      expect(await auth.ask(`alice:${password}`)).toEqual(verified("Alice"));
     }
     expect(await auth.ask("alice:fifth")).toEqual(wrong("Alice"));
     auth.use(`Alice ${passwordHash("alice", "fifth")}`);
     auth.pass(60_000);
-    expect(await auth.ask("alice:fifth")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:fifth")).toEqual(verified("Alice"));
     expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
   });
 
@@ -203,22 +203,22 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled" });
   });
 
-  test("lets a bounded number of hashes wait, and says to the others to come again", async () => {
+  test("lets a bounded number of verifications wait, and throttles the others", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 0, failuresPerAddress: 0 });
     const verdicts = await Promise.all(Array.from({ length: 300 }, (_, at) => auth.ask(`alice:${at}`)));
     expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(102);
     expect(verdicts.at(-1)).toMatchObject({ kind: "throttled", waitMs: 1000 });
-    expect(await auth.ask("alice:s3cret")).toEqual(welcome("Alice"));
+    expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
   });
 
-  test("lets none of 10,000 hostile headers in, and breaks at none", async () => {
+  test("refuses 10,000 hostile headers, and survives them", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}\n${carl}`, { failuresPerUser: 500 });
     const random = createRandom(4);
     const kinds = new Map<string, number>();
     for (let at = 0; at < 10_000; at++) {
       const header = hostileHeader(random, ["alice", "bob", "carl"]);
       const { kind } = await auth.authenticate(header, () => `192.0.2.${at % 100}`);
-      if (kind === "welcome") throw new Error(`came in with ${JSON.stringify(header)}`);
+      if (kind === "verified") throw new Error(`came in with ${JSON.stringify(header)}`);
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     }
     expect([...kinds.keys()]).toEqual(["refused"]);

@@ -56,10 +56,10 @@ describe("createHashing()", () => {
     ["user2", "P@ssw0rd", false],
   ];
   for (const [name, password, isRight] of table) {
-    test(`says ${isRight ? "yes" : "no"} to "${name}" with "${password}" for TabPy's own hash`, async () => {
+    test(`${isRight ? "accepts" : "refuses"} "${name}" with "${password}" for TabPy's own hash`, async () => {
       await using hashing = withHashing();
-      expect(await hashing.isRight(known, name, password)).toBe(isRight);
-      expect(await hashing.isRight(known.toUpperCase(), name, password)).toBe(isRight);
+      expect(await hashing.verify(known, name, password)).toBe(isRight);
+      expect(await hashing.verify(known.toUpperCase(), name, password)).toBe(isRight);
     });
   }
 
@@ -76,8 +76,8 @@ describe("createHashing()", () => {
     await using hashing = withHashing();
     const hash = await hashing.hash("bcrypt", "bob", "pa:ss wörd");
     expect(hash).toMatch(/^\$2b\$10\$/);
-    expect(await hashing.isRight(hash, "bob", "pa:ss wörd")).toBe(true);
-    expect(await hashing.isRight(hash, "bob", "pa:ss wörd ")).toBe(false);
+    expect(await hashing.verify(hash, "bob", "pa:ss wörd")).toBe(true);
+    expect(await hashing.verify(hash, "bob", "pa:ss wörd ")).toBe(false);
   });
 
   test.skipIf(!hasBcrypt)(
@@ -89,8 +89,8 @@ print(bcrypt.checkpw(sys.argv[2].encode(), sys.argv[1].encode()), bcrypt.hashpw(
       const said = pythonSays(program, await hashing.hash("bcrypt", "bob", "pa:ss wörd"), "pa:ss wörd");
       const [isRight, theirs = ""] = said.split(" ");
       expect(isRight).toBe("True");
-      expect(await hashing.isRight(theirs, "bob", "pa:ss wörd")).toBe(true);
-      expect(await hashing.isRight(theirs, "bob", "other")).toBe(false);
+      expect(await hashing.verify(theirs, "bob", "pa:ss wörd")).toBe(true);
+      expect(await hashing.verify(theirs, "bob", "other")).toBe(false);
     },
   );
 
@@ -104,24 +104,24 @@ print(bcrypt.checkpw(sys.argv[2].encode(), sys.argv[1].encode()), bcrypt.hashpw(
       if (isRunning) setImmediate(turn);
     };
     setImmediate(turn);
-    await hashing.isRight(hash, "bob", "y");
+    await hashing.verify(hash, "bob", "y");
     isRunning = false;
     expect(turns).toBeGreaterThan(50);
   });
 });
 
 describe("Bcrypt", () => {
-  test("fails what waits when it is stopped, and starts anew", async () => {
+  test("rejects pending hashes when it is stopped, and starts again", async () => {
     const bcrypt = new Bcrypt();
     const waiting = bcrypt.hash("x", 12).catch((error: Error) => error.message);
     await bcrypt.stop();
     expect(await waiting).toBe("The server is stopping");
-    expect(await bcrypt.isRight("x", await bcrypt.hash("x", 4))).toBe(true);
+    expect(await bcrypt.compare("x", await bcrypt.hash("x", 4))).toBe(true);
     await bcrypt.stop();
     await bcrypt.stop();
   });
 
-  test("says that a hash can't be computed, without password or hash", async () => {
+  test("reports that a hash can't be computed, without password or hash", async () => {
     const bcrypt = new Bcrypt();
     const fault = await bcrypt.hash("geheim", "ten" as never).catch((error: Error) => error.message);
     expect(fault).toStartWith("bcrypt failed: ");

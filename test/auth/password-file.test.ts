@@ -152,7 +152,7 @@ describe("changePasswordFile()", () => {
     expect(mode(path)).toBe("600");
   });
 
-  test("leaves a file with a fault as it is, and says where the fault is", async () => {
+  test("leaves an invalid file as it is, and names the invalid line", async () => {
     using folder = temporaryFolder();
     const path = folder.file("users");
     writeFileSync(path, `a ${hash}\nbob\n`);
@@ -192,7 +192,7 @@ describe("changePasswordFile()", () => {
   });
 });
 
-test("parsePasswordFile() reads or refuses 10,000 hostile files, and makes no user of what is none", () => {
+test("parsePasswordFile() reads or refuses 10,000 hostile files, and invents no user", () => {
   const random = createRandom(7);
   const hashes = [hash, known, hash.toUpperCase(), `$2b$10$${"a".repeat(53)}`];
   let sound = 0;

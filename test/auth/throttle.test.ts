@@ -11,7 +11,7 @@ function throttleOf(failuresPerUser: number, failuresPerAddress: number) {
 }
 
 describe("createThrottle()", () => {
-  test("lets so many failures through at once, and further ones evenly over the minute", () => {
+  test("lets a full minute's failures through at once, and further ones evenly over the minute", () => {
     const throttle = throttleOf(6, 0);
     for (let at = 0; at < 6; at++) expect(throttle.take("a", "u")).toBeUndefined();
     expect(throttle.take("a", "u")).toEqual({ by: "user", ms: 10_000 });

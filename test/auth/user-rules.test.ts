@@ -12,7 +12,7 @@ describe("checkUserName()", () => {
     "a line end": ["a\nb", "no spaces, which end the name in the passwords file"],
     "a letter that is not ASCII": ["zoë", "ASCII characters only"],
     "a control character": ["a\x07", "ASCII characters only"],
-    "the mark of a comment": ["#a", 'no "#" at its begin, which makes a comment of its line'],
+    "the mark of a comment": ["#a", 'no "#" at its start, which makes its line a comment'],
     "too many characters": ["a".repeat(256), "at most 255 characters"],
   };
   for (const [what, [name, wanted]] of Object.entries(refused)) {
@@ -29,10 +29,10 @@ describe("checkPassword()", () => {
     "an empty one": ["", "pbkdf2", "one that is not empty"],
     "a line end": ["geheim\n", "pbkdf2", "no control characters, no line ends"],
     "a zero byte": ["geheim\0", "bcrypt", "no control characters, no line ends"],
-    "more than bcrypt looks at": [
+    "more than bcrypt uses": [
       "ü".repeat(37),
       "bcrypt",
-      "at most 72 bytes, as bcrypt looks at no more, got 74",
+      "at most 72 bytes, as bcrypt ignores further ones, got 74",
     ],
     "more than a header holds": ["x".repeat(1025), "pbkdf2", "at most 1024 bytes, got 1025"],
   };

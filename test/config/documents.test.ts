@@ -54,7 +54,7 @@ test("the documents and --help name no setting that isn't there", () => {
   }
 });
 
-/** The example without comment marks before settings, but for a number whose default is no fixed text. */
+/** The example with its settings uncommented, except numbers whose default isn't a fixed text. */
 function uncommented(): string {
   const open = settings.filter((row) => row.default === undefined && row.type.kind === "integer");
   const empty = new Set<string>(open.map((row) => row.name));

@@ -2,8 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type Config, createConfig } from "../../src/config/config.ts";
-import { loadSettings, originText, type Sources } from "../../src/config/load.ts";
+import { type Config, createConfig, serverUrl } from "../../src/config/config.ts";
+import { loadSettings, nearestName, originText, type Sources } from "../../src/config/load.ts";
 import type { SettingName } from "../../src/config/settings.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 
@@ -96,7 +96,7 @@ test("loadSettings() names a config file that isn't there", () => {
   );
 });
 
-test("loadSettings() names the line of a file that is no config file", () => {
+test("loadSettings() names the line of a file that isn't a config file", () => {
   expect(() => load("[TabPy]\nwhat is this\n")).toThrow(`${file}" line 2`);
 });
 
@@ -164,4 +164,47 @@ test("createConfig() keeps a passphrase as it is given, and shows it nowhere", (
   const row = loaded.effective.find(({ setting }) => setting.name === "TABPY_KEY_PASSPHRASE");
   expect(row?.value).toBe("(hidden)");
   expect(config(https).tls?.keyPassphrase).toBeUndefined();
+});
+
+const urls: [host: string, prefix: string, url: string][] = [
+  ["0.0.0.0", "", "http://localhost:9004"],
+  ["::", "/sub", "http://localhost:9004/sub"],
+  ["", "", "http://localhost:9004"],
+  ["127.0.0.1", "", "http://127.0.0.1:9004"],
+  ["::1", "", "http://[::1]:9004"],
+];
+for (const [host, prefix, url] of urls) {
+  test(`serverUrl() of host "${host}" and prefix "${prefix}" is ${url}`, () => {
+    expect(serverUrl({ ...config(undefined), host }, prefix)).toBe(url);
+  });
+}
+
+test("serverUrl() has the protocol and the port of the configuration", () => {
+  const https = config(undefined, { TABPY_TRANSFER_PROTOCOL: "https", TABPY_PORT: "9443" });
+  expect(serverUrl(https, "/sub")).toBe("https://localhost:9443/sub");
+});
+
+const known = ["TABPY_PORT", "TABPY_PYTHON", "TABPY_WORKERS"];
+const misspelt: [given: string, nearest: string | undefined, why: string][] = [
+  ["TABPY_PYHTON", "TABPY_PYTHON", "two letters changed places"],
+  ["TABPY_PORTS", "TABPY_PORT", "a letter too many"],
+  ["TABPY_WRKERS", "TABPY_WORKERS", "a letter too few"],
+  ["tabpy_port", "TABPY_PORT", "case doesn't count"],
+  ["TABPYPORT", "TABPY_PORT", "no underscore"],
+  ["SOMETHING_ELSE", undefined, "further than a third of its length"],
+  ["PORT", undefined, "six letters are missing"],
+  ["", undefined, "nothing is near to no name"],
+];
+for (const [given, nearest, why] of misspelt) {
+  test(`nearestName() of "${given}" is ${nearest}: ${why}`, () => {
+    expect(nearestName(given, known)).toBe(nearest);
+  });
+}
+
+test("nearestName() takes the first of two that are equally near", () => {
+  expect(nearestName("TABPY_A", ["TABPY_B", "TABPY_C"])).toBe("TABPY_B");
+});
+
+test("nearestName() of no known names is undefined", () => {
+  expect(nearestName("TABPY_PORT", [])).toBeUndefined();
 });

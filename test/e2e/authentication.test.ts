@@ -144,7 +144,9 @@ test(
     rmSync(one.file);
     writeFileSync(one.file, "# nobody\n", { mode: 0o644 });
     one.server.process.kill("SIGHUP");
-    await one.server.waitForLog(`The password file "${one.file}" has no user: nobody can come in\n`);
+    await one.server.waitForLog(
+      `The password file "${one.file}" contains no users: every request will be refused\n`,
+    );
     await one.server.waitForLog(
       `"${one.file}" can be read or written by everyone on this machine: expected mode 600\n`,
     );

@@ -47,6 +47,8 @@ for (const [what, keys] of [
   ["n", "n"],
   ["Enter alone", "\r"],
   ["Ctrl-C", "\x03"],
+  ["Ctrl-D", "\x04"],
+  ["Ctrl-D behind another key", "x\x04"],
 ] as const) {
   test(
     `${what} starts no open server: exit code 1, and what to do`,

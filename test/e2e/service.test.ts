@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { settingOf } from "../../src/config/settings.ts";
+import { settings } from "../../src/config/settings.ts";
 import { parseIni } from "../../src/ini.ts";
 import { binary } from "../support/binary.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -31,7 +31,8 @@ test.skipIf(analyze === null)("systemd finds nothing wrong with the service unit
 
 test("the service unit leaves time to drain, and kills the server's processes only after it", () => {
   const service = parseIni(unit.replace(/^#.*/gm, ""), { keepCase: true });
-  const drainSeconds = Number(settingOf("TABPY_DRAIN_TIMEOUT").default); // and then five for the workers
+  const drain = settings.find(({ name }) => name === "TABPY_DRAIN_TIMEOUT");
+  const drainSeconds = Number(drain?.default); // and then five for the workers
   expect(Number(service.raw("Service", "TimeoutStopSec"))).toBeGreaterThan(drainSeconds + 5);
   expect(service.raw("Service", "KillMode")).toBe("mixed");
 });

@@ -35,7 +35,7 @@ async function withInput(link: string, args: readonly string[], input: string) {
 }
 
 describe("tabpy-user add", () => {
-  test("prints TabPy's words, with the password that was given", async () => {
+  test("prints TabPy's messages, with the password that was given", async () => {
     using folder = userFolder();
     const { file } = folder;
     const first = await folder.user("add", "-u", "Alice", "-p", "P@ss:w0rd €", "-f", file);
@@ -108,7 +108,7 @@ Added username "bob" with password "-x -y"
   );
 
   test(
-    "changes nothing when two passwords differ, or the question is broken off",
+    "changes nothing when two passwords differ, or the question is cancelled",
     async () => {
       using folder = userFolder();
       const command = [folder.link, "add", "-u", "alice", "--prompt", "-f", folder.file];
@@ -117,9 +117,11 @@ Added username "bob" with password "-x -y"
       ]);
       expect(differ.code).toBe(1);
       expect(differ.output).toContain("Cannot use the password: expected the same one twice, got two");
-      const broken = await atTerminal(command, [{ wait: "New password: ", send: "on\x03" }]);
-      expect(broken.code).toBe(1);
-      expect(broken.output).toContain("Nothing was changed: no password was given");
+      for (const keys of ["on\x03", "\x04"]) {
+        const broken = await atTerminal(command, [{ wait: "New password: ", send: keys }]);
+        expect(broken.code).toBe(1);
+        expect(broken.output).toContain("Nothing was changed: no password was given");
+      }
       expect(existsSync(folder.file)).toBe(false);
     },
     testMs,
@@ -187,7 +189,7 @@ Added username "bob" with password "-x -y"
 });
 
 describe("tabpy-user update", () => {
-  test("prints TabPy's words, and leaves all other lines", async () => {
+  test("prints TabPy's messages, and leaves all other lines", async () => {
     using folder = userFolder();
     const { file } = folder;
     const other = `# all\r\nbob ${passwordHash("bob", "x")}\r\n\r\n`;
@@ -204,7 +206,7 @@ Updating username "alice" password  to "new"
     expect(folder.read()).toBe(`${other}Alice ${passwordHash("alice", "new")}\r\n# end`);
   });
 
-  test("keeps the scheme of the user's hash, unless it is told another", async () => {
+  test("keeps the scheme of the user's hash, unless --scheme is given", async () => {
     using folder = userFolder();
     await folder.user("add", "-u", "alice", "-p", "x", "--scheme", "bcrypt", "-f", folder.file);
     await folder.user("update", "-u", "alice", "-p", "y", "-f", folder.file);
@@ -222,7 +224,7 @@ Updating username "alice" password  to "new"
     expect(existsSync(folder.file)).toBe(false);
   });
 
-  test("says that others can't read the file any more", async () => {
+  test("notes that others can't read the file any more", async () => {
     using folder = userFolder();
     writeFileSync(folder.file, `alice ${passwordHash("alice", "old")}\n`, { mode: 0o644 });
     const { stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", folder.file);
@@ -289,14 +291,17 @@ test("tabpy user is tabpy-user", async () => {
 });
 
 const badUsage: [args: string[], message: string][] = [
-  [[], "Cannot do nothing: expected add, update, delete, list, verify"],
+  [[], "Missing command: expected one of add, update, delete, list, verify"],
   [["remove"], 'Cannot understand "remove": expected options, or add or update'],
   [["add"], "Missing required argument: --username"],
   [["add", "-u", "a"], "Missing required argument: --pwdfile"],
   [["add", "-u", "a", "-f", "f", "-p", ""], 'Option "-p" has no value'],
   [["add", "-u", "a", "-f", "f", "-p", "x", "--prompt"], "Cannot take two passwords"],
   [["add", "-u", "a", "-f", "f", "--scheme", "md5"], "Invalid value for argument: --scheme (md5)."],
-  [["add", "-u", "a", "-f", "f", "--prompt"], "Cannot ask for the password: standard input is no terminal"],
+  [
+    ["add", "-u", "a", "-f", "f", "--prompt"],
+    "Cannot ask for the password: standard input is not a terminal",
+  ],
   [["list", "-u", "a"], 'Unknown option "-u"'],
 ];
 for (const [args, message] of badUsage) {

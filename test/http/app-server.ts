@@ -199,4 +199,5 @@ const pageData: PageData = {
   settings: [],
   endpoints: [],
   prefix: "",
+  url: "http://localhost:9004",
 };

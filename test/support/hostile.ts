@@ -2,7 +2,7 @@
 
 import { pick, type Random, randomBytes } from "./random.ts";
 
-/** An Authorization header that holds no right credentials for a user whose password none of `names` is. */
+/** An Authorization header without right credentials, for users whose password is none of `names`. */
 export function hostileHeader(random: Random, names: readonly string[]): string {
   const scheme = pick(random, [
     "Basic",

@@ -23,7 +23,7 @@ const add: PageEndpoint = {
   schema: { input: ["number"] },
   target: null,
 };
-const empty: PageData = { info, settings: [], endpoints: [], prefix: "" };
+const empty: PageData = { info, settings: [], endpoints: [], prefix: "", url: "http://localhost:9004" };
 
 function withInfo(changes: Partial<PageData["info"]>): PageData {
   return { ...empty, info: { ...info, ...changes } };
@@ -150,11 +150,7 @@ describe("renderPage()", () => {
   });
 
   test("gives an example that runs on this server", () => {
-    const settings = [
-      { ...setting, name: "TABPY_PORT", value: "9443" },
-      { ...setting, name: "TABPY_TRANSFER_PROTOCOL", value: "https" },
-    ];
-    const page: PageData = { ...empty, settings, prefix: "/sub" };
+    const page: PageData = { ...empty, prefix: "/sub", url: "https://localhost:9443/sub" };
     expect(renderPage(page)).toContain("curl https://localhost:9443/sub/evaluate ");
     const closed = renderPage(withInfo({ features: { ...features, authentication: true } }));
     expect(closed).toContain("curl -u NAME http://localhost:9004/evaluate ");
