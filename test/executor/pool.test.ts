@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import type { Command } from "../../src/executor/process/interpreter.ts";
 import type { Reply } from "../../src/executor/channel/messages.ts";
 import { Pool, type PoolOptions } from "../../src/executor/pool.ts";

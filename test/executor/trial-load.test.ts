@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import { Loader } from "../../src/executor/trial-load.ts";
 import type { Model } from "../../src/executor/channel/messages.ts";
 import { Pool } from "../../src/executor/pool.ts";

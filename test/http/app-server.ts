@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import type { Call, Reply } from "../../src/executor/channel/messages.ts";
 import type { PageData } from "../../src/web/page.ts";
 import { freePort } from "../e2e/harness.ts";

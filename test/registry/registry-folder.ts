@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import type { Model } from "../../src/registry/archives.ts";
 import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
 import { temporaryFolder } from "./temporary.ts";

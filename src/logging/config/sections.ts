@@ -1,55 +1,32 @@
-// The logging sections of a config file, in the form of Python's logging.config.fileConfig: read and checked, nothing
-// is opened. https://docs.python.org/3/library/logging.config.html#logging-config-fileformat is the rule book;
-// docs/logging.md says where this differs.
+// The logging sections of a config file, in the form of Python's logging.config.fileConfig, read and checked into a
+// LoggingSpec; nothing is opened. https://docs.python.org/3/library/logging.config.html#logging-config-fileformat has the
+// rules, docs/logging.md the differences.
 
 import { join } from "node:path";
-import { TabPyError } from "../errors.ts";
-import type { IniFile } from "../ini.ts";
-import type { FormatSpec } from "./formatter.ts";
-import { createFormatter } from "./formatter.ts";
-import { readTarget, type TargetSpec } from "./handler-specs.ts";
-import { levels, parseLevel, wantedLevel } from "./levels.ts";
-import { defaultFormat } from "./logger.ts";
+import { TabPyError } from "../../errors.ts";
+import type { IniFile } from "../../ini.ts";
+import { createFormatter } from "../format/formatter.ts";
+import { levels, parseLevel } from "../levels.ts";
+import {
+  type FormatSpec,
+  type FormatterSpec,
+  type HandlerSpec,
+  type LoggerSpec,
+  type LoggingSpec,
+  messageOnly,
+} from "../spec.ts";
+import { readTarget } from "./handler-classes.ts";
 
-export type FormatterSpec =
-  | { readonly kind: "format"; readonly format: FormatSpec }
-  | { readonly kind: "json" };
-
-export interface HandlerSpec {
-  readonly name: string;
-  readonly target: TargetSpec;
-  /** 0 takes everything. */
-  readonly levelNumber: number;
-  readonly formatter: FormatterSpec;
-}
-
-export interface LoggerSpec {
-  /** Empty for the root. */
-  readonly name: string;
-  /** 0: the level of the logger above. */
-  readonly levelNumber: number;
-  readonly handlers: readonly HandlerSpec[];
-  /** Whether handlers of the loggers above get its records too. */
-  readonly isPropagating: boolean;
-}
-
-export interface LoggingSpec {
-  /** All that are listed: those that no logger has are opened too. */
-  readonly handlers: readonly HandlerSpec[];
-  readonly loggers: readonly LoggerSpec[];
-  /** Whether folders of log files are made when they are missing: those of the default alone. */
-  readonly isDefault: boolean;
-  /** For the log: sections that have no effect. */
-  readonly warnings: readonly string[];
-}
-
-const lists = ["loggers", "handlers", "formatters"] as const;
-const messageOnly: FormatterSpec = {
-  kind: "format",
-  format: { format: undefined, datefmt: undefined, style: "%" },
+/** TabPy's default form of a line. */
+export const defaultFormat: FormatSpec = {
+  format: "%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s",
+  datefmt: "%Y-%m-%d,%H:%M:%S",
+  style: "%",
 };
 
-/** What the file asks for; TabPy's default where it has no logging sections. Throws TabPyError `config`. */
+const lists = ["loggers", "handlers", "formatters"] as const;
+
+/** What the file asks for, or TabPy's default when it has no logging sections. Throws TabPyError `config`. */
 export function readLogging(file: IniFile | undefined, statePath: string): LoggingSpec {
   if (file === undefined || !lists.some((list) => file.hasSection(list))) {
     const unused = (file?.sections() ?? []).filter((name) => /^(logger|handler|formatter)_/.test(name));
@@ -72,7 +49,7 @@ export function readLogging(file: IniFile | undefined, statePath: string): Loggi
   return { handlers: [...handlers.values()], loggers, isDefault: false, warnings: [] };
 }
 
-/** TabPy's: the console at INFO, and a file at DEBUG that rotates. */
+/** The console at INFO, and a rotating file at DEBUG. */
 function defaultRoot(statePath: string): LoggerSpec {
   const formatter: FormatterSpec = { kind: "format", format: defaultFormat };
   const path = join(statePath, "tabpy_log.log");
@@ -98,7 +75,6 @@ function defaultRoot(statePath: string): LoggerSpec {
   };
 }
 
-/** Options of the file's sections. The environment, which `%(NAME)s` may name, is no option of theirs. */
 class Sections {
   readonly #file: IniFile;
 
@@ -123,6 +99,7 @@ class Sections {
   }
 }
 
+/** The options that stand in one section; `%(NAME)s` may also name the environment, which has no options. */
 class Section {
   readonly #file: IniFile;
   readonly name: string;
@@ -137,7 +114,7 @@ class Section {
     return this.#isThere(option) ? this.#file.get(this.name, option) : undefined;
   }
 
-  /** As it stands in the file. */
+  /** As written in the file. */
   raw(option: string): string | undefined {
     return this.#isThere(option) ? this.#file.raw(this.name, option) : undefined;
   }
@@ -172,12 +149,7 @@ function readFormatter(section: Section): FormatterSpec {
   const style = section.raw("style") ?? "%";
   if (style !== "%" && style !== "{" && style !== "$") throw section.fault("style", "%, { or $");
   const format: FormatSpec = { format: section.raw("format"), datefmt: section.raw("datefmt"), style };
-  try {
-    createFormatter(format, () => "");
-  } catch (error) {
-    if (error instanceof TabPyError) throw section.fault("format", error.message.replace("expected ", ""));
-    throw error;
-  }
+  createFormatter(format, (option, wanted) => section.fault(option, wanted)); // only to check it
   return { kind: "format", format };
 }
 
@@ -219,7 +191,7 @@ function readLogger(key: string, section: Section, known: ReadonlyMap<string, Ha
   return { name, levelNumber, handlers: unique(handlers), isPropagating: Number(propagate) !== 0 };
 }
 
-/** A logger has a handler once, however often its name stands there. */
+/** A handler that is named twice gets each record once. */
 function unique(handlers: readonly HandlerSpec[]): HandlerSpec[] {
   return [...new Set(handlers)];
 }
@@ -228,6 +200,7 @@ function readLevel(section: Section, otherwise: number): number {
   const text = section.get("level");
   if (text === undefined) return otherwise;
   const level = parseLevel(text);
-  if (level === undefined) throw section.fault("level", wantedLevel);
+  if (level === undefined)
+    throw section.fault("level", "DEBUG, INFO, WARNING, ERROR, CRITICAL, NOTSET or a number");
   return level;
 }
