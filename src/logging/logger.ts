@@ -77,7 +77,8 @@ export function deliver(
 /** The logger of a source file. */
 export function createTreeLogger(tree: LoggerTree, file: string): Logger {
   const name = nameOf(file);
-  return new TreeLogger(tree, name, false, file, tree.routesOf(name), undefined, false);
+  const routes = tree.routesOf(name);
+  return new TreeLogger(tree, { name, file, routes, callId: undefined, isCallShown: false }, false);
 }
 
 function nameOf(file: string): string {
@@ -85,32 +86,16 @@ function nameOf(file: string): string {
 }
 
 /** Created for each request, so it is kept small. */
-class TreeLogger implements Logger, LogSource {
+class TreeLogger implements Logger {
   readonly #tree: LoggerTree;
-  readonly name: string;
+  readonly #source: LogSource;
   /** Whether `named` set the name; otherwise it follows the file. */
   readonly #isNamed: boolean;
-  readonly file: string;
-  readonly routes: Routes;
-  readonly callId: string | undefined;
-  readonly isCallShown: boolean;
 
-  constructor(
-    tree: LoggerTree,
-    name: string,
-    isNamed: boolean,
-    file: string,
-    routes: Routes,
-    callId: string | undefined,
-    isCallShown: boolean,
-  ) {
+  constructor(tree: LoggerTree, source: LogSource, isNamed: boolean) {
     this.#tree = tree;
-    this.name = name;
+    this.#source = source;
     this.#isNamed = isNamed;
-    this.file = file;
-    this.routes = routes;
-    this.callId = callId;
-    this.isCallShown = isCallShown;
   }
 
   debug(message: string): void {
@@ -134,29 +119,33 @@ class TreeLogger implements Logger, LogSource {
   }
 
   isEnabled(level: Level): boolean {
-    return this.routes[level] !== undefined;
+    return this.#source.routes[level] !== undefined;
   }
 
   for(file: string): Logger {
-    const name = this.#isNamed ? this.name : nameOf(file);
-    const routes = this.#isNamed ? this.routes : this.#tree.routesOf(name);
-    return new TreeLogger(this.#tree, name, this.#isNamed, file, routes, this.callId, this.isCallShown);
+    const { callId, isCallShown } = this.#source;
+    const name = this.#isNamed ? this.#source.name : nameOf(file);
+    const routes = this.#isNamed ? this.#source.routes : this.#tree.routesOf(name);
+    return new TreeLogger(this.#tree, { name, file, routes, callId, isCallShown }, this.#isNamed);
   }
 
   named(name: string): Logger {
+    const { file, callId, isCallShown } = this.#source;
     const routes = this.#tree.routesOf(name);
-    return new TreeLogger(this.#tree, name, true, this.file, routes, this.callId, this.isCallShown);
+    return new TreeLogger(this.#tree, { name, file, routes, callId, isCallShown }, true);
   }
 
   inCall(callId: string, isAlwaysShown = false): Logger {
-    const isShown = isAlwaysShown || this.#tree.isDetailed;
-    return new TreeLogger(this.#tree, this.name, this.#isNamed, this.file, this.routes, callId, isShown);
+    const { name, file, routes } = this.#source;
+    const isCallShown = isAlwaysShown || this.#tree.isDetailed;
+    return new TreeLogger(this.#tree, { name, file, routes, callId, isCallShown }, this.#isNamed);
   }
 
   #log(level: Level, text: string): void {
-    if (this.routes[level] === undefined) return;
+    const source = this.#source;
+    if (source.routes[level] === undefined) return;
     const tree = this.#tree;
-    tree.take({ source: this, level, text, createdMs: tree.now() });
+    tree.take({ source, level, text, createdMs: tree.now() });
   }
 }
 

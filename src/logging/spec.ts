@@ -47,7 +47,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Where a handler writes. Handlers with equal specifications share one place. */
+/** Where a handler writes. Handlers with equal specifications share one target. */
 export type TargetSpec =
   | { readonly kind: "null" }
   | { readonly kind: "stream"; readonly stream: "stdout" | "stderr" }

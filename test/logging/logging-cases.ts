@@ -39,14 +39,14 @@ const messages = [
 export const blogTime = Date.UTC(2020, 0, 20, 17, 2, 12, 345);
 
 /** `count` records of all levels and loggers, `stepMs` apart. */
-export function createRecords(count: number, stepMs: number, beginMs = blogTime): CaseRecord[] {
+export function createRecords(count: number, stepMs: number, startMs = blogTime): CaseRecord[] {
   const pick = <T>(list: readonly T[], at: number) => list[at % list.length] as T;
   return Array.from({ length: count }, (_, at) => ({
     name: pick(names, at),
     level: pick(levels, at * 3 + Math.floor(at / 5)),
     file: pick(files, at * 7),
     message: `${pick(messages, at)} ${at}`,
-    createdMs: beginMs + at * stepMs,
+    createdMs: startMs + at * stepMs,
   }));
 }
 
@@ -241,7 +241,7 @@ function handlerCases(): Case[] {
     one("NullHandler by its full name", "class=logging.NullHandler"),
     one("FileHandler", "class=FileHandler\nargs=('x.log',)"),
     one("FileHandler that appends", "class=FileHandler\nargs=('x.log', 'a')", { files: old }),
-    one("FileHandler that begins anew", 'class=FileHandler\nargs=("x.log", "w")', { files: old }),
+    one("FileHandler that truncates", 'class=FileHandler\nargs=("x.log", "w")', { files: old }),
     one("FileHandler with every argument", "class=FileHandler\nargs=('x.log', 'w', 'utf-8', True)"),
     one("FileHandler with delay and no record", "class=FileHandler\nargs=('x.log', 'a', None, True)", {
       records: [],
@@ -285,7 +285,7 @@ function handlerCases(): Case[] {
       "class=logging.handlers.RotatingFileHandler\nargs=('x.log',)\nkwargs={'maxBytes': 500, 'backupCount': 0x2}",
     ),
     one(
-      "RotatingFileHandler that begins anew without a size",
+      "RotatingFileHandler that truncates, without a size",
       "class=handlers.RotatingFileHandler\nargs=('x.log', 'w')",
       { files: old },
     ),
@@ -512,8 +512,8 @@ export const cases: readonly Case[] = [
 
 /** What Python refuses when it reads the file. */
 export const refused: readonly [name: string, config: string][] = [
-  ["a level that isn't one", withHandler("class=StreamHandler\nargs=(sys.stdout,)\nlevel=LOUD")],
-  ["a root level that isn't one", withHandler("class=StreamHandler\nargs=(sys.stdout,)", "LOUD")],
+  ["an unknown level", withHandler("class=StreamHandler\nargs=(sys.stdout,)\nlevel=LOUD")],
+  ["an unknown root level", withHandler("class=StreamHandler\nargs=(sys.stdout,)", "LOUD")],
   ["no root", configText({ loggers: { x: "qualname=x\nhandlers=" } })],
   [
     "a logger without its section",
@@ -525,7 +525,7 @@ export const refused: readonly [name: string, config: string][] = [
   ["a logger without qualname", configText({ loggers: { root: "handlers=", x: "handlers=" } })],
   ["an unknown handler", configText({ loggers: { root: "handlers=x" } })],
   [
-    "propagate in words",
+    "propagate by name",
     configText({ loggers: { root: "handlers=", x: "qualname=x\nhandlers=\npropagate=yes" } }),
   ],
   [

@@ -207,7 +207,7 @@ describe("FileHandler", () => {
     await using one = open(file().replace("FOLDER", disk.path));
     const filler = join(disk.path, "filler");
     const path = join(disk.path, "x.log");
-    const say = async (name: string) => {
+    const logLines = async (name: string) => {
       for (let at = 0; at < 200; at++) one.log.info(`${name} ${at} ${"x".repeat(100)}`);
       const before = one.readError().length;
       await until(
@@ -218,7 +218,7 @@ describe("FileHandler", () => {
     const lines = (name: string) =>
       Array.from({ length: 200 }, (_, at) => `${name} ${at} ${"x".repeat(100)}\n`).join("");
     writeFileSync(filler, Buffer.alloc(50 * 1024));
-    await say("a");
+    await logLines("a");
     const half = readFileSync(path, "utf8");
     expect(half.endsWith("\n")).toBe(false);
     rmSync(filler);

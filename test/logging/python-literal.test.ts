@@ -139,12 +139,12 @@ describe("parseLiteral()", () => {
     });
   }
 
-  test("refuses what is nested too deep, whatever its size", () => {
+  test("refuses values that are nested too deep, whatever their size", () => {
     expect(() => parseLiteral("(".repeat(100_000))).toThrow("expected values at most 50 deep");
     expect(() => parseLiteral("-".repeat(100_000))).toThrow("expected values at most 50 deep");
   });
 
-  test("says what was expected where", () => {
+  test("tells what it expected and where", () => {
     expect(() => parseLiteral("('a', $)")).toThrow('expected a Python literal at "$)"');
     expect(() => parseLiteral("('a'")).toThrow('expected "," or ")" at the end');
   });

@@ -7,27 +7,27 @@ import type { FileSpec, TargetSpec, When } from "../spec.ts";
 import { HandlerArguments } from "./arguments.ts";
 
 interface HandlerClass {
-  /** The parameters of its constructor, in Python's order. */
-  readonly parameters: readonly string[];
+  /** The parameters of its constructor, in Python's order, with spaces between. */
+  readonly parameters: string;
   readonly read: (args: HandlerArguments) => TargetSpec;
 }
 
 const classes: Readonly<Record<string, HandlerClass>> = {
   StreamHandler: {
-    parameters: ["stream"],
+    parameters: "stream",
     read: (args) => ({ kind: "stream", stream: args.stream("stream") }),
   },
   FileHandler: {
-    parameters: ["filename", "mode", "encoding", "delay", "errors"],
+    parameters: "filename mode encoding delay errors",
     read: (args) => ({ kind: "file", file: fileSpec(args) }),
   },
-  NullHandler: { parameters: ["level"], read: () => ({ kind: "null" }) },
+  NullHandler: { parameters: "level", read: () => ({ kind: "null" }) },
   "handlers.WatchedFileHandler": {
-    parameters: ["filename", "mode", "encoding", "delay", "errors"],
+    parameters: "filename mode encoding delay errors",
     read: (args) => ({ kind: "watched", file: fileSpec(args) }),
   },
   "handlers.RotatingFileHandler": {
-    parameters: ["filename", "mode", "maxBytes", "backupCount", "encoding", "delay", "errors"],
+    parameters: "filename mode maxBytes backupCount encoding delay errors",
     read: (args) => {
       const maxBytes = args.integer("maxBytes", 0);
       // As in Python: "w" would lose what an earlier run wrote, so files that rotate are always appended to.
@@ -36,17 +36,7 @@ const classes: Readonly<Record<string, HandlerClass>> = {
     },
   },
   "handlers.TimedRotatingFileHandler": {
-    parameters: [
-      "filename",
-      "when",
-      "interval",
-      "backupCount",
-      "encoding",
-      "delay",
-      "utc",
-      "atTime",
-      "errors",
-    ],
+    parameters: "filename when interval backupCount encoding delay utc atTime errors",
     read: (args) => {
       if (args.given("atTime") !== undefined)
         throw args.fault("atTime", "None: a time of day is not offered");
@@ -55,7 +45,7 @@ const classes: Readonly<Record<string, HandlerClass>> = {
     },
   },
   "handlers.SysLogHandler": {
-    parameters: ["address", "facility", "socktype"],
+    parameters: "address facility socktype",
     read: (args) => ({
       kind: "syslog",
       address: args.address("address"),
@@ -83,7 +73,7 @@ export function readTarget(
     const known = Object.keys(classes).join(", ");
     throw new TabPyError("config", `Cannot use class "${name}" (${place}): expected ${known}`);
   }
-  return found.read(HandlerArguments.bind(args, kwargs, found.parameters, place));
+  return found.read(HandlerArguments.bind(args, kwargs, found.parameters.split(" "), place));
 }
 
 /** S, M, H, D, midnight, W0 (Monday) to W6, in any case. */

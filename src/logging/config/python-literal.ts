@@ -29,7 +29,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 const maxDepth = 50;
 
-/** The value of a literal. Throws the error of `fault` that tells what was expected where. */
+/** The value of a literal. Throws the error of `fault`, with what was expected and where. */
 export function parseLiteral(
   source: string,
   fault: Fault = (wanted) => new TabPyError("config", `expected ${wanted}`),
@@ -73,7 +73,7 @@ export function parseLiteral(
     return { items, hasComma };
   };
 
-  /** One item without a comma is no tuple: `(1)` is 1. */
+  /** A tuple, or its one item when no comma follows that: `(1)` is 1. */
   const tuple = (close: string | undefined, depth: number): Literal => {
     const { items, hasComma } = list(close, () => value(depth));
     const [first] = items;

@@ -36,16 +36,15 @@ export function readLogging(file: IniFile | undefined, statePath: string): Loggi
     const root = defaultRoot(statePath);
     return { handlers: root.handlers, loggers: [root], isDefault: true, warnings };
   }
-  const sections = new Sections(file);
   const formatters = new Map<string, FormatterSpec>();
-  for (const key of sections.keys("formatters"))
-    formatters.set(key, readFormatter(sections.of("formatter", key)));
+  for (const key of readKeys(file, "formatters"))
+    formatters.set(key, readFormatter(sectionOf(file, "formatter", key)));
   const handlers = new Map<string, HandlerSpec>();
-  for (const key of sections.keys("handlers"))
-    handlers.set(key, readHandler(key, sections.of("handler", key), formatters));
-  const keys = sections.keys("loggers");
-  if (!keys.includes("root")) throw sections.fault("loggers", "keys", "a list with root in it");
-  const loggers = keys.map((key) => readLogger(key, sections.of("logger", key), handlers));
+  for (const key of readKeys(file, "handlers"))
+    handlers.set(key, readHandler(key, sectionOf(file, "handler", key), formatters));
+  const keys = readKeys(file, "loggers");
+  if (!keys.includes("root")) throw new Section(file, "loggers").fault("keys", "a list with root in it");
+  const loggers = keys.map((key) => readLogger(key, sectionOf(file, "logger", key), handlers));
   return { handlers: [...handlers.values()], loggers, isDefault: false, warnings: [] };
 }
 
@@ -75,28 +74,19 @@ function defaultRoot(statePath: string): LoggerSpec {
   };
 }
 
-class Sections {
-  readonly #file: IniFile;
+/** The names in one of the lists. */
+function readKeys(file: IniFile, list: (typeof lists)[number]): string[] {
+  const section = new Section(file, list);
+  const text = file.hasSection(list) ? section.get("keys") : undefined;
+  if (text === undefined) throw section.fault("keys", "a section with that option");
+  return text === "" ? [] : [...new Set(text.split(",").map((key) => key.trim()))];
+}
 
-  constructor(file: IniFile) {
-    this.#file = file;
-  }
-
-  keys(list: (typeof lists)[number]): string[] {
-    const text = this.#file.hasSection(list) ? new Section(this.#file, list).get("keys") : undefined;
-    if (text === undefined) throw this.fault(list, "keys", "a section with that option");
-    return text === "" ? [] : [...new Set(text.split(",").map((key) => key.trim()))];
-  }
-
-  of(kind: "logger" | "handler" | "formatter", key: string): Section {
-    const name = `${kind}_${key}`;
-    if (this.#file.hasSection(name)) return new Section(this.#file, name);
-    throw this.fault(`${kind}s`, "keys", `a section [${name}] for "${key}"`);
-  }
-
-  fault(section: string, option: string, wanted: string): TabPyError {
-    return new Section(this.#file, section).fault(option, wanted);
-  }
+/** The section of a name in a list. */
+function sectionOf(file: IniFile, kind: "logger" | "handler" | "formatter", key: string): Section {
+  const name = `${kind}_${key}`;
+  if (file.hasSection(name)) return new Section(file, name);
+  throw new Section(file, `${kind}s`).fault("keys", `a section [${name}] for "${key}"`);
 }
 
 /** The options that stand in one section; `%(NAME)s` may also name the environment, which has no options. */

@@ -5,18 +5,8 @@
 import type { Fault } from "../spec.ts";
 import { digitsOf } from "./python-number.ts";
 import type { Attribute } from "./record.ts";
-import {
-  attributeOf,
-  type Compiling,
-  compileFormat,
-  firstOf,
-  lengthOf,
-  mapPiece,
-  type Piece,
-  plainText,
-  quotedText,
-  type Write,
-} from "./template.ts";
+import { aligned, attributeOf, type Compiling, compileFormat, firstOf, mapPiece } from "./template.ts";
+import { type Piece, textOf, type Write } from "./template.ts";
 
 const field = /\{\{|\}\}|\{([^{}!:]*)(?:!([^{}:]*))?(?::([^{}]*))?\}|[{}]/gs;
 const specification = /^(?:(.)?([<>^]))?(0)?(\d{0,3})(?:\.(\d{1,2}))?([sdf])?$/su;
@@ -42,7 +32,7 @@ function compileField(
   spec: string,
   fault: Fault,
 ): Piece {
-  const text = conversion === "r" ? quotedText(attribute, false) : plainText(attribute);
+  const text = textOf(attribute, conversion);
   if (spec === "") return text;
   const match = specification.exec(spec);
   if (match === null)
@@ -74,19 +64,4 @@ function compileField(
       padding,
     );
   };
-}
-
-interface Padding {
-  readonly fill: string;
-  /** `=`: between the sign and the digits. */
-  readonly align: string;
-  readonly width: number;
-}
-
-function aligned(text: string, { fill, align, width }: Padding): string {
-  const missing = width - lengthOf(text);
-  if (missing <= 0) return text;
-  const left = align === "<" ? 0 : align === "^" ? Math.floor(missing / 2) : missing;
-  const sign = align === "=" && text.startsWith("-") ? "-" : "";
-  return sign + fill.repeat(left) + text.slice(sign.length) + fill.repeat(missing - left);
 }

@@ -4,18 +4,8 @@
 import type { Fault } from "../spec.ts";
 import { digitsOf } from "./python-number.ts";
 import type { Attribute, LogRecord } from "./record.ts";
-import {
-  attributeOf,
-  type Compiling,
-  compileFormat,
-  firstOf,
-  lengthOf,
-  mapPiece,
-  type Piece,
-  plainText,
-  quotedText,
-  type Write,
-} from "./template.ts";
+import { aligned, attributeOf, type Compiling, compileFormat, firstOf, mapPiece } from "./template.ts";
+import { type Piece, textOf, type Write } from "./template.ts";
 
 const field = /%(?:%|\(((?:[^()]|\([^()]*\))*)\)([#0 +-]*)(\d*)(?:\.(\d*))?[hlL]?(.)?)?/gsu;
 
@@ -48,8 +38,7 @@ export function compilePercentStyle(format: string, compiling: Compiling): Write
 
 function compileField(name: string, attribute: Attribute, spec: Spec, fault: Fault): Piece {
   const { type } = spec;
-  if (type === "s") return padded(plainText(attribute), spec);
-  if (type === "r" || type === "a") return padded(quotedText(attribute, type === "a"), spec);
+  if ("sra".includes(type)) return padded(textOf(attribute, type), spec);
   const isNumber = attribute.kind === "integer" || attribute.kind === "float";
   if (!isNumber || ("oxXc".includes(type) && attribute.kind !== "integer"))
     throw fault(`a conversion that fits ${name}, got "%${type}"`);
@@ -82,9 +71,6 @@ function numberField(read: (record: LogRecord) => number, spec: Spec): Write {
 
 function padded(piece: Piece, { width, precision, flags }: Spec): Piece {
   if (width === 0 && precision === undefined) return piece;
-  return mapPiece(piece, (text) => {
-    const cut = firstOf(text, precision);
-    const padding = " ".repeat(Math.max(0, width - lengthOf(cut)));
-    return flags.includes("-") ? cut + padding : padding + cut;
-  });
+  const padding = { fill: " ", align: flags.includes("-") ? "<" : ">", width };
+  return mapPiece(piece, (text) => aligned(firstOf(text, precision), padding));
 }

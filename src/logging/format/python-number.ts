@@ -10,10 +10,13 @@ export interface NumberFormat {
   readonly isAlternate: boolean;
 }
 
+/** The most that toFixed() and toExponential() take. */
+const maxPlaces = 100;
+
 /** The digits of |value|; the caller adds sign and padding. */
 export function digitsOf(value: number, { type, precision = 6, isAlternate }: NumberFormat): string {
   const size = Math.abs(value);
-  const places = Math.min(precision, 100); // the most that JavaScript takes
+  const places = Math.min(precision, maxPlaces);
   const text = (() => {
     switch (type.toLowerCase()) {
       case "d":
@@ -44,7 +47,7 @@ export function floatText(value: number): string {
 
 /** `%.*f`. toFixed() rounds a tie up, Python to the even digit. */
 function fixed(size: number, places: number, isAlternate: boolean): string {
-  const exact = size.toFixed(100);
+  const exact = size.toFixed(maxPlaces);
   const end = exact.indexOf(".") + 1 + places;
   const lower = exact.slice(0, end).replace(/\.$/, "");
   const isEvenTie = /^50*$/.test(exact.slice(end)) && /[02468]$/.test(lower);
@@ -58,7 +61,7 @@ function general(size: number, precision: number, isAlternate: boolean): string 
   const exponent = Number(exponentText);
   const trim = (text: string) => (isAlternate || !text.includes(".") ? text : text.replace(/\.?0+$/, ""));
   if (exponent < -4 || exponent >= digits) return twoDigitExponent(`${trim(mantissa)}e${exponent}`);
-  return trim(fixed(size, digits - 1 - exponent, isAlternate));
+  return trim(fixed(size, Math.min(digits - 1 - exponent, maxPlaces), isAlternate));
 }
 
 /** `1e+5` or `1e5` as `1e+05`. */

@@ -24,32 +24,22 @@ export function compileStrftime(format: string, fault: Fault): (time: Date) => s
   return (time) =>
     strftime(
       prepared.replace(/%([-_0]?)(.)/gs, (whole, flag, letter) => {
-        const text = textOf(letter, flag, time);
-        return text ?? whole;
+        const [value, width = 0] = missing[letter]?.(time) ?? [whole];
+        return flag === "-" ? value : value.padStart(width, flag === "_" ? " " : "0");
       }),
       time,
     );
 }
 
-/** The directives that the package doesn't write as Python does. */
-function textOf(letter: string, flag: string, time: Date): string | undefined {
-  const padded = (value: number, width: number) =>
-    flag === "-" ? String(value) : String(value).padStart(width, flag === "_" ? " " : "0");
-  switch (letter) {
-    case "G":
-      return String(isoWeek(time).year);
-    case "g":
-      return padded(isoWeek(time).year % 100, 2);
-    case "V":
-      return padded(isoWeek(time).week, 2);
-    case "j": // the package is a day behind at midnight
-      return padded(Math.round((utcDay(time) - Date.UTC(time.getFullYear(), 0, 1)) / dayMs) + 1, 3);
-    case "Z":
-      return zoneName(time);
-    default:
-      return undefined;
-  }
-}
+/** The directives that the package lacks or writes differently: text, and the width of a number. */
+const missing: Readonly<Record<string, (time: Date) => readonly [value: string, width?: number]>> = {
+  G: (time) => [String(isoWeek(time).year)],
+  g: (time) => [String(isoWeek(time).year % 100), 2],
+  V: (time) => [String(isoWeek(time).week), 2],
+  // The package is a day behind at midnight.
+  j: (time) => [String((utcDay(time) - Date.UTC(time.getFullYear(), 0, 1)) / dayMs + 1), 3],
+  Z: (time) => [zoneName(time)],
+};
 
 const dayMs = 86_400_000;
 

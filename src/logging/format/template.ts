@@ -58,7 +58,7 @@ export function compileDollarStyle(format: string, compiling: Compiling): Write 
     const name = plain ?? braced;
     if (name === undefined) throw compiling.fault('"$name", or "$$" for a dollar sign, got "$"');
     const attribute = attributeOf(name, compiling);
-    return { piece: plainText(attribute), isOwn: attribute.isOwn };
+    return { piece: textOf(attribute), isOwn: attribute.isOwn };
   };
   return compileFormat(format, dollarField, read, "$name", compiling.fault);
 }
@@ -71,11 +71,12 @@ export function attributeOf(name: string, { timeText, fault }: Compiling): Attri
   throw fault(`attributes of Python's LogRecord, got ${JSON.stringify(name)}`);
 }
 
-/** `str()` of an attribute. */
-export function plainText(attribute: Attribute): Piece {
+/** `str()` of an attribute, or `repr()` or `ascii()`, as the conversions s, r and a have it. */
+export function textOf(attribute: Attribute, conversion = "s"): Piece {
   switch (attribute.kind) {
     case "text":
-      return attribute.read;
+      if (conversion === "s") return attribute.read;
+      return (record) => quoted(attribute.read(record), conversion === "a");
     case "integer":
       return (record) => String(attribute.read(record));
     case "float":
@@ -87,12 +88,6 @@ export function plainText(attribute: Attribute): Piece {
     default:
       return attribute satisfies never;
   }
-}
-
-/** `repr()` of an attribute, or `ascii()`. */
-export function quotedText(attribute: Attribute, isAscii: boolean): Piece {
-  if (attribute.kind !== "text") return plainText(attribute);
-  return (record) => quoted(attribute.read(record), isAscii);
 }
 
 function quoted(text: string, isAscii: boolean): string {
@@ -157,8 +152,24 @@ function cached(pieces: readonly Piece[]): Write {
   };
 }
 
+export interface Padding {
+  readonly fill: string;
+  /** `=`: between the sign and the digits. */
+  readonly align: string;
+  readonly width: number;
+}
+
+/** The text with padding up to a width. */
+export function aligned(text: string, { fill, align, width }: Padding): string {
+  const missing = width - lengthOf(text);
+  if (missing <= 0) return text;
+  const left = align === "<" ? 0 : align === "^" ? Math.floor(missing / 2) : missing;
+  const sign = align === "=" && text.startsWith("-") ? "-" : "";
+  return sign + fill.repeat(left) + text.slice(sign.length) + fill.repeat(missing - left);
+}
+
 /** How many characters Python counts: one for each code point. */
-export function lengthOf(text: string): number {
+function lengthOf(text: string): number {
   let length = text.length;
   for (let at = 0; at < text.length; at++) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) length--;
   return length;

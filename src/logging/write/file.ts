@@ -33,10 +33,13 @@ export class LogFile {
   #isTorn = false;
 
   constructor(spec: FileSpec) {
-    const { encoding } = spec;
+    // Characters that the encoding doesn't have are escaped as by Python's `backslashreplace`.
+    const others = spec.encoding === "ascii" ? /[^\0-\x7f]/gu : /[^\0-\xff]/gu;
     this.path = spec.path;
     this.encode =
-      encoding === "utf8" ? undefined : (line) => Buffer.from(`${escapeOthers(line, encoding)}\n`, "latin1");
+      spec.encoding === "utf8"
+        ? undefined
+        : (line) => Buffer.from(`${line.replace(others, pythonEscape)}\n`, "latin1");
     this.#isDelayed = spec.isDelayed;
     this.#flags = flagsOf[spec.mode];
   }
@@ -158,10 +161,4 @@ function writeSome(fd: number, bytes: Buffer, at: number): Promise<number> {
       error ? reject(error) : resolve(written),
     );
   });
-}
-
-/** Characters that the encoding doesn't have, as Python's `backslashreplace` writes them. */
-function escapeOthers(text: string, encoding: "ascii" | "latin1"): string {
-  const others = encoding === "ascii" ? /[^\0-\x7f]/gu : /[^\0-\xff]/gu;
-  return text.replace(others, pythonEscape);
 }
