@@ -224,3 +224,29 @@ test("LineBuffer writes a half written record again whole when its target was re
   await buffer.stop();
   expect(files).toEqual(["first line\nsec", "second\n"]);
 });
+
+test("LineBuffer writes a batch that was completed during a write, without another push", async () => {
+  const taken: string[] = [];
+  let release = () => {};
+  const buffer = new LineBuffer({
+    target: {
+      name: "target",
+      write: async ({ bytes }, from) => {
+        if (taken.length === 0) await new Promise<void>((resolve) => (release = resolve));
+        taken.push(bytes.subarray(from).toString());
+        return { bytes: bytes.length - from, lost: 0, fault: undefined };
+      },
+      reopen: async () => false,
+      close: async () => {},
+    },
+    lossLine: (text) => text,
+    onFault: () => {},
+  });
+  buffer.push("first", 0);
+  buffer.write();
+  const long = "x".repeat(70_000); // a batch of its own
+  buffer.push(long, 0);
+  release();
+  await until("both lines", () => taken.join("") === `first\n${long}\n`, 2000);
+  await buffer.stop();
+});

@@ -225,8 +225,12 @@ describe("FileHandler", () => {
     await until("the rest", () => readFileSync(path, "utf8") === lines("a"));
 
     writeFileSync(filler, Buffer.alloc(36 * 1024));
+    const timers = spyOn(globalThis, "setTimeout");
     for (let at = 0; at < 200; at++) one.log.info(`b ${at} ${"x".repeat(100)}`);
     await until("a full disk", () => readFileSync(path).length + 36 * 1024 === 64 * 1024);
+    // The write that fills the disk succeeds in part; the one behind it must fail before there is room again.
+    await until("the retry", () => timers.mock.calls.some(([, pauseMs]) => pauseMs === 100));
+    timers.mockRestore();
     const torn = readFileSync(path, "utf8").slice(lines("a").length);
     renameSync(path, `${path}.old`);
     rmSync(filler);

@@ -206,7 +206,8 @@ export class LineBuffer {
         const reason = this.#fault ?? tooSlow;
         this.#append(lossLine(`${lost} lines were lost here: ${reason}`), Date.now());
       }
-      if (this.#open === undefined && this.#lost === 0 && !this.#isReopenRequested) return undefined;
+      const isEmpty = this.#open === undefined && this.#batches.length === 0;
+      if (isEmpty && this.#lost === 0 && !this.#isReopenRequested) return undefined;
     }
   }
 
