@@ -56,7 +56,10 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
       spec: config.logging,
       isDetailed: config.isLogDetailed,
       env: process.env,
-      python: () => findCommands(config.python, process.env)[0] ?? { file: "python3", args: [] },
+      python: () => {
+        const [found] = findCommands(config.python, process.env);
+        return found === undefined ? ["python3"] : [found.file, ...found.args];
+      },
     });
     // Log rotation programs send it after they have renamed the files.
     if (process.platform !== "win32") process.on("SIGUSR1", () => logging.reopen());

@@ -2,7 +2,7 @@
 
 import { cpus, homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { readLogging } from "../logging/sections.ts";
+import { readLogging } from "../logging/config/sections.ts";
 import type { Effective, Loaded } from "./load.ts";
 import type { SettingName } from "./settings.ts";
 import { pythonFloatText } from "./values.ts";

@@ -1,23 +1,27 @@
-// Who may come in: with a password file, who has a password; without one, everyone who doesn't send one.
+// Authentication: with a password file, only requests with a user's credentials pass; without one, only requests that
+// send none. The caller is logged here (TABPY_LOG_DETAILS), where the user is known.
 
 import type { IncomingMessage } from "node:http";
 import type { Context, MiddlewareHandler, Next } from "hono";
 import type { Verdict } from "../auth/authenticate.ts";
 import { parseBasicHeader } from "../auth/basic.ts";
 import { TabPyError } from "../errors.ts";
-import type { Logger } from "../logging/logger.ts";
+import { addressOf, logCaller } from "./caller.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** Refuses requests as the contract says; `realm` is the service's name. Refusals are logged as `tabpy.audit`. */
+/** Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged as `tabpy.audit`. */
 export function access(
-  authenticate: AppOptions["authenticate"],
-  log: Logger,
+  { authenticate, isLogDetailed, log }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "log">,
   realm: string,
 ): MiddlewareHandler<AppEnv> {
   const auditLog = log.for("audit.ts").named("tabpy.audit");
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
+  const decided = (c: Context<AppEnv>) => {
+    if (isLogDetailed) logCaller(c);
+  };
   if (authenticate === undefined) {
     return function access(c, next) {
+      decided(c);
       if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined)
         throw notAcceptable(challenge);
       return next();
@@ -26,24 +30,29 @@ export function access(
   const admit = (verdict: Verdict, c: Context<AppEnv>, next: Next) => {
     if (verdict.kind === "verified") {
       c.set("user", verdict.user);
+      decided(c);
       return next();
     }
     const { incoming } = c.env;
-    auditLog.warning(`Refused ${callText(incoming)} from ${addressOf(incoming)}: ${verdict.why}`);
+    auditLog.warning(`Refused ${callText(incoming)} from ${addressOf(incoming.socket)}: ${verdict.why}`);
+    decided(c);
     throw refusal(verdict, challenge);
   };
-  // Not async, and the address on demand: a remembered credential costs a call next to nothing.
-  return function access(c, next) {
-    const { incoming } = c.env;
-    const asked = authenticate(incoming.headers.authorization, () => addressOf(incoming));
-    return asked instanceof Promise
-      ? asked.then((verdict) => admit(verdict, c, next))
-      : admit(asked, c, next);
+  const fail = (error: unknown, c: Context<AppEnv>) => {
+    decided(c);
+    throw error;
   };
-}
-
-function addressOf(incoming: IncomingMessage): string {
-  return incoming.socket.remoteAddress ?? "";
+  // Not async, and the address on demand: a cached credential must cost a call next to nothing.
+  return function access(c, next) {
+    const { headers, socket } = c.env.incoming;
+    const verdict = authenticate(headers.authorization, () => addressOf(socket));
+    return verdict instanceof Promise
+      ? verdict.then(
+          (one) => admit(one, c, next),
+          (error: unknown) => fail(error, c),
+        )
+      : admit(verdict, c, next);
+  };
 }
 
 function refusal(verdict: Exclude<Verdict, { kind: "verified" }>, challenge: string): TabPyError {
@@ -65,7 +74,7 @@ function refusal(verdict: Exclude<Verdict, { kind: "verified" }>, challenge: str
   }
 }
 
-/** Method and path; a query may hold anything. */
+/** Method and path, without the query, which may contain secrets. */
 function callText({ method, url = "" }: IncomingMessage): string {
   return `${method} ${url.replace(/[?#].*$/s, "").slice(0, 200)}`;
 }

@@ -19,11 +19,11 @@ import {
   uploadDestination,
 } from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
-import { caller, logCaller } from "./caller.ts";
-import { frame } from "./frame.ts";
+import { logCaller } from "./caller.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "../python-json.ts";
 import { query } from "./query.ts";
+import { requestContext } from "./request-context.ts";
 import { files, page } from "./static.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
@@ -37,13 +37,14 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  const isDetailed = options.isLogDetailed;
-  app.use(frame({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, isDetailed));
+  app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
   if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and says nothing about what is there.
-  app.options("*", () => jsonAnswer({}));
-  app.use(access(options.authenticate, log, service.name));
-  if (isDetailed) app.use(caller());
+  app.options("*", (c) => {
+    if (options.isLogDetailed) logCaller(c);
+    return jsonAnswer({});
+  });
+  app.use(access(options, service.name));
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
@@ -90,7 +91,6 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     errorAnswer(new TabPyError("not-found", "Not found", { info: "There is nothing at this URL" })),
   );
   app.onError((error, c) => {
-    if (isDetailed) logCaller(c);
     const fault = faultText(error);
     if (fault !== undefined) c.get("log").error(`${c.req.method} ${c.req.path} failed: ${fault}`);
     if (log.isEnabled("ERROR") && !c.get("gone").aborted) c.get("log").error(respondingText(error));

@@ -1,26 +1,15 @@
-// TABPY_LOG_DETAILS: the line of TabPy that says who calls. Its parts are what the client says about itself, cut to a
-// bounded length, and the name that it logged in with. Headers with credentials are not among them.
+// TABPY_LOG_DETAILS: TabPy's line about the caller of a request, from what the client sends about itself, cut to a bounded
+// length, and the user name that it logged in with. Headers with credentials are left out.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { AppEnv } from "./types.ts";
 
 const maxPartChars = 1000;
 const address = Symbol("address of the caller");
 
-/** Logs the caller once it is known who has logged in. */
-export function caller(): MiddlewareHandler<AppEnv> {
-  return function caller(c, next) {
-    logCaller(c);
-    return next();
-  };
-}
-
-/** Logs the caller, if that hasn't been done: requests that are refused come here on another way. */
 export function logCaller(c: Context<AppEnv>): void {
-  if (c.get("isCallerLogged") === true) return;
-  c.set("isCallerLogged", true);
   const { headers, method, url, socket } = c.env.incoming;
   const text =
     `Call ID: ${c.get("callId")}${part("Caller", addressOf(socket))}, Method: ${method}` +
@@ -31,17 +20,20 @@ export function logCaller(c: Context<AppEnv>): void {
   c.get("log").for("caller.ts").info(text);
 }
 
-/** What isn't known is left out. */
+/** Empty for an unknown value. */
 function part(name: string, value: string | string[] | undefined): string {
   if (value === undefined || value === "") return "";
   const text = String(value);
   return `, ${name}: ${text.length > maxPartChars ? `${text.slice(0, maxPartChars)}...` : text}`;
 }
 
-/** To ask the system for it costs more than the rest of the line: a connection is asked once. */
-function addressOf(socket: Socket & { [address]?: string | undefined }): string | undefined {
+/**
+ * The peer's address; empty when it has disconnected. Kept with the connection: to ask the system costs more than the
+ * rest of the line.
+ */
+export function addressOf(socket: Socket & { [address]?: string | undefined }): string {
   socket[address] ??= socket.remoteAddress;
-  return socket[address];
+  return socket[address] ?? "";
 }
 
 function schemeOf(socket: Socket): "http" | "https" {

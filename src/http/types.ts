@@ -17,8 +17,6 @@ export interface AppEnv {
     callId: string;
     /** Says things about this request. */
     log: Logger;
-    /** Whether the log has the line about the caller of this request. */
-    isCallerLogged: boolean;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
     /** Who came in with a password, as the password file writes the name. */

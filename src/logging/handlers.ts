@@ -1,33 +1,23 @@
-// Handlers: what a config file asks for (sections.ts), opened. Handlers that write to the same place share one queue,
-// so that their lines stand in the order in which they were said.
+// The handlers that a config file asks for (spec.ts), opened. Handlers that write to the same target share one buffer,
+// so that their lines keep the order of their records.
 
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { isatty } from "node:tty";
 import { errorText } from "../errors.ts";
-import { colour } from "./colours.ts";
-import { createDescriptorTarget } from "./descriptor-target.ts";
-import { createFileTarget, LogFile } from "./file-target.ts";
-import { createFormatter, createJsonFormatter, type Formatter } from "./formatter.ts";
-import type { FileSpec, TargetSpec } from "./handler-specs.ts";
-import { LineQueue, type Target } from "./line-queue.ts";
+import { createFormatter, createJsonFormatter, type Formatter } from "./format/formatter.ts";
+import type { LogRecord } from "./format/record.ts";
 import type { Emit } from "./logger.ts";
-import type { LogRecord } from "./record.ts";
-import type { FormatterSpec, HandlerSpec } from "./sections.ts";
-import { createSizeRotationTarget } from "./size-rotation.ts";
-import {
-  createSyslogTarget,
-  createTcpSender,
-  createUdpSender,
-  priorityOf,
-  type Sender,
-} from "./syslog-target.ts";
-import { createTimeRotationTarget } from "./time-rotation.ts";
-import type { ZoneName } from "./time-zone.ts";
-import { type Command, createUnixSender } from "./unix-socket.ts";
+import type { FileSpec, FormatterSpec, HandlerSpec, TargetSpec } from "./spec.ts";
+import { createFileTarget, LogFile } from "./write/file.ts";
+import { LineBuffer, type Target } from "./write/line-buffer.ts";
+import { createSizeRotationTarget } from "./write/rotation.ts";
+import { colour, createStreamTarget } from "./write/stream.ts";
+import { createSyslogTarget, createTcpSender, createUdpSender, priorityOf } from "./write/syslog.ts";
+import { createSocketSender } from "./write/syslog-socket.ts";
+import { createTimeRotationTarget } from "./write/time-rotation.ts";
 
-export interface HandlerSurroundings {
-  readonly zoneName: ZoneName;
+export interface HandlersOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Descriptors of standard output and standard error. */
@@ -35,139 +25,127 @@ export interface HandlerSurroundings {
   readonly stderr: number;
   /** Whether lines on a terminal may have colours. */
   readonly isColoured: boolean;
-  /** Makes folders of log files that are missing. */
+  /** Whether missing folders of log files are created. */
   readonly makesFolders: boolean;
-  /** The Python that helps with syslog's socket. Throws when there is none. */
-  readonly python: () => Command;
-  /** A fault of a place that is written to, to be said elsewhere. */
-  readonly onFault: (source: FaultSource, text: string) => void;
-  /** A record that says, in a log, what that log has lost. */
+  /** The Python that sends to a local syslog socket, as a command line. Throws when there is none. */
+  readonly python: () => readonly string[];
+  /** Called when a target fails; `sink` names it, as in `Handler`. */
+  readonly onFault: (sink: string, text: string) => void;
+  /** The record that tells, in a log, what that log has lost. */
   readonly lossRecord: (text: string) => LogRecord;
-}
-
-/** Stands for a place that is written to. */
-export interface FaultSource {
-  readonly name: string;
 }
 
 export interface Handler {
   readonly levelNumber: number;
   readonly emit: Emit;
-  /** Undefined for NullHandler. */
-  readonly source: FaultSource | undefined;
+  /** Equal for handlers that share a target. Undefined for NullHandler. */
+  readonly sink: string | undefined;
 }
 
-interface Place {
-  readonly source: FaultSource;
-  readonly queue: LineQueue;
-}
+type SinkSpec = Exclude<TargetSpec, { kind: "null" }>;
 
-/** Opens handlers, and keeps the places that they share. */
-export class HandlerShelf {
-  readonly #surroundings: HandlerSurroundings;
-  readonly #places = new Map<string, Place>();
+/** Opens handlers, and keeps the sinks (a target behind its buffer) and formatters that they share. */
+export class Handlers {
+  readonly #options: HandlersOptions;
+  readonly #sinks = new Map<string, LineBuffer>();
   readonly #formatters = new Map<string, Formatter>();
   readonly #handlers = new Map<HandlerSpec, Handler>();
 
-  constructor(surroundings: HandlerSurroundings) {
-    this.#surroundings = surroundings;
+  constructor(options: HandlersOptions) {
+    this.#options = options;
   }
 
-  get queues(): readonly LineQueue[] {
-    return [...this.#places.values()].map(({ queue }) => queue);
+  get buffers(): readonly LineBuffer[] {
+    return [...this.#sinks.values()];
   }
 
-  /** The handler of a specification. A file that can't be opened is told to `onFault`, and tried again later. */
-  handler(spec: HandlerSpec): Handler {
+  /** The handler of a specification. A file that can't be opened is reported to `onFault` and retried later. */
+  get(spec: HandlerSpec): Handler {
     const found = this.#handlers.get(spec);
     if (found !== undefined) return found;
-    const made = this.#open(spec);
-    this.#handlers.set(spec, made);
-    return made;
+    const opened = this.#open(spec);
+    this.#handlers.set(spec, opened);
+    return opened;
   }
 
   #open(spec: HandlerSpec): Handler {
     const { target, levelNumber } = spec;
-    if (target.kind === "null") return { levelNumber, emit: () => {}, source: undefined };
-    const format = this.#lineOf(spec);
-    const key = JSON.stringify(target);
-    const place = this.#places.get(key) ?? this.#openPlace(key, target, format);
-    this.#places.set(key, place);
-    const { queue, source } = place;
+    if (target.kind === "null") return { levelNumber, emit: () => {}, sink: undefined };
+    const format = this.#lineFormatter(spec);
+    const sink = JSON.stringify(target);
+    const buffer = this.#sinks.get(sink) ?? this.#openSink(sink, target, format);
+    this.#sinks.set(sink, buffer);
     const emit: Emit = (record) =>
-      queue.hasRoom ? queue.push(format(record), record.createdMs) : queue.drop();
-    return { levelNumber, emit, source };
+      buffer.hasRoom ? buffer.push(format(record), record.createdMs) : buffer.drop();
+    return { levelNumber, emit, sink };
   }
 
-  #openPlace(name: string, spec: Exclude<TargetSpec, { kind: "null" }>, format: Formatter): Place {
-    const { onFault, lossRecord } = this.#surroundings;
-    const source = { name };
-    const onPlaceFault = (text: string) => onFault(source, text);
-    const queue = new LineQueue({
-      target: this.#createTarget(spec, onPlaceFault),
-      lossLine: (text) => format(lossRecord(text)),
-      onFault: onPlaceFault,
+  #openSink(sink: string, spec: SinkSpec, format: Formatter): LineBuffer {
+    const onFault = (text: string) => this.#options.onFault(sink, text);
+    return new LineBuffer({
+      target: this.#createTarget(spec, onFault),
+      lossLine: (text) => format(this.#options.lossRecord(text)),
+      onFault,
     });
-    return { source, queue };
   }
 
-  /** The whole line of a handler: its formatter's, and what its target wants around it. */
-  #lineOf(spec: HandlerSpec): Formatter {
-    const format = this.#formatter(spec.formatter);
-    const { target } = spec;
-    if (target.kind === "syslog") {
+  /** The whole line of a handler: its formatter's text, and what its target wants around that. */
+  #lineFormatter({ formatter, target }: HandlerSpec): Formatter {
+    const format = this.#formatter(formatter);
+    if (target.kind === "syslog")
       return (record) => priorityOf(record.level, target.facility) + format(record);
-    }
-    const { isColoured, stdout, stderr } = this.#surroundings;
-    const fd = target.kind === "stream" ? (target.stream === "stdout" ? stdout : stderr) : undefined;
-    const isPainted = isColoured && spec.formatter.kind !== "json" && fd !== undefined && isatty(fd);
+    const isPainted =
+      target.kind === "stream" &&
+      formatter.kind !== "json" &&
+      this.#options.isColoured &&
+      isatty(this.#options[target.stream]);
     return isPainted ? (record) => colour(record.level, format(record)) : format;
   }
 
-  /** One formatter for equal specifications. It keeps its last line: several handlers ask for the same one. */
+  /** One formatter for equal specifications. It keeps its last line, as several handlers often want the same one. */
   #formatter(spec: FormatterSpec): Formatter {
     const key = JSON.stringify(spec);
     const found = this.#formatters.get(key);
     if (found !== undefined) return found;
-    const format =
-      spec.kind === "json"
-        ? createJsonFormatter()
-        : createFormatter(spec.format, this.#surroundings.zoneName);
+    const format = spec.kind === "json" ? createJsonFormatter() : createFormatter(spec.format);
     let lastRecord: LogRecord | undefined;
     let lastLine = "";
-    const kept: Formatter = (record) => {
+    const formatter: Formatter = (record) => {
       if (record !== lastRecord) {
         lastLine = format(record);
         lastRecord = record;
       }
       return lastLine;
     };
-    this.#formatters.set(key, kept);
-    return kept;
+    this.#formatters.set(key, formatter);
+    return formatter;
   }
 
-  #createTarget(spec: Exclude<TargetSpec, { kind: "null" }>, onFault: (text: string) => void): Target {
+  #createTarget(spec: SinkSpec, onFault: (text: string) => void): Target {
+    const { stdout, stderr, now, python } = this.#options;
     switch (spec.kind) {
-      case "stream": {
-        const { stdout, stderr } = this.#surroundings;
+      case "stream":
         return spec.stream === "stdout"
-          ? createDescriptorTarget(stdout, "standard output")
-          : createDescriptorTarget(stderr, "standard error");
-      }
+          ? createStreamTarget(stdout, "standard output")
+          : createStreamTarget(stderr, "standard error");
       case "file":
         return createFileTarget(this.#openFile(spec.file, onFault), false);
       case "watched":
         return createFileTarget(this.#openFile(spec.file, onFault), true);
       case "size":
         return createSizeRotationTarget(this.#openFile(spec.file, onFault), { ...spec, onFault });
-      case "time": {
-        const file = this.#openFile(spec.file, onFault);
-        return createTimeRotationTarget(file, { ...spec, nowMs: this.#surroundings.now(), onFault });
-      }
+      case "time":
+        return createTimeRotationTarget(this.#openFile(spec.file, onFault), {
+          ...spec,
+          nowMs: now(),
+          onFault,
+        });
       case "syslog": {
-        const { address } = spec;
-        const name = typeof address === "string" ? address : `${address.host} port ${address.port}`;
-        return createSyslogTarget(`syslog at ${name}`, this.#createSender(spec));
+        const { address, socket } = spec;
+        if (typeof address === "string")
+          return createSyslogTarget(address, createSocketSender(address, socket ?? "any", python));
+        const create = socket === "stream" ? createTcpSender : createUdpSender;
+        return createSyslogTarget(`${address.host} port ${address.port}`, create(address.host, address.port));
       }
       default:
         return spec satisfies never;
@@ -177,19 +155,11 @@ export class HandlerShelf {
   #openFile(spec: FileSpec, onFault: (text: string) => void): LogFile {
     const file = new LogFile(spec);
     try {
-      if (this.#surroundings.makesFolders) mkdirSync(dirname(file.path), { recursive: true });
+      if (this.#options.makesFolders) mkdirSync(dirname(file.path), { recursive: true });
       file.openNow();
     } catch (error) {
       onFault(`Cannot write the log ${file.path}: ${errorText(error)}`);
     }
     return file;
-  }
-
-  #createSender(spec: Extract<TargetSpec, { kind: "syslog" }>): Sender {
-    const { address, socket } = spec;
-    if (typeof address === "string")
-      return createUnixSender(address, socket ?? "any", this.#surroundings.python);
-    const create = socket === "stream" ? createTcpSender : createUdpSender;
-    return create(address.host, address.port);
   }
 }

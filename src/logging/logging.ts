@@ -1,25 +1,24 @@
-// The log of the program as one part with a life: handlers opened, loggers handed out, files opened anew when asked,
-// everything written at the stop. What is configured comes from sections.ts.
+// The program's log as a service: opens handlers, hands out loggers, reopens files on request, writes everything at stop.
+// Records wait here as data and are formatted in batches, off the path of requests; config/sections.ts reads what is
+// configured.
 
 import type { Service } from "../lifecycle.ts";
-import { wantsColours } from "./colours.ts";
-import { type FaultSource, HandlerShelf } from "./handlers.ts";
-import { createTreeLogger, deliver, type Logger, type LoggerTree, type Utterance } from "./logger.ts";
-import { createRoutes } from "./loggers.ts";
-import type { LogRecord, Surroundings } from "./record.ts";
-import { createSafeText, safeText } from "./safe-text.ts";
-import type { HandlerSpec, LoggingSpec } from "./sections.ts";
-import { createZoneName } from "./time-zone.ts";
-import type { Command } from "./unix-socket.ts";
+import type { LogRecord, ProcessInfo } from "./format/record.ts";
+import { createSafeText, safeText } from "./format/safe-text.ts";
+import { Handlers } from "./handlers.ts";
+import { createRoutes, createTreeLogger, deliver, type LoggerTree } from "./logger.ts";
+import type { Logger, PendingRecord } from "./logger.ts";
+import { type HandlerSpec, type LoggingSpec, messageOnly } from "./spec.ts";
+import { wantsColours } from "./write/stream.ts";
 
 export interface LoggingOptions {
   readonly spec: LoggingSpec;
-  /** TABPY_LOG_DETAILS: lines name the request that they are about. */
+  /** TABPY_LOG_DETAILS: lines name the request that they belong to. */
   readonly isDetailed: boolean;
-  /** For NO_COLOR, TERM and TZ. */
+  /** For NO_COLOR and TERM. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The Python that helps with syslog's socket. Throws when there is none. */
-  readonly python: () => Command;
+  /** The Python that sends to a local syslog socket, as a command line. Throws when there is none. */
+  readonly python: () => readonly string[];
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   readonly pid?: number;
@@ -28,58 +27,57 @@ export interface LoggingOptions {
   readonly stderr?: number;
 }
 
-/** How long what was said waits for more. */
+/** The longest time from a record to the write of its line, unless its target is slow. */
 const gatherMs = 50;
-/** So many go in one round: enough to be worth one, and few enough to be still in the processor's caches. */
-const enough = 128;
-/** A longer message doesn't wait. */
+/** As many records are formatted together: enough to be fast, few enough to stay in the processor's caches. */
+const maxBatchRecords = 128;
+/** A longer message is formatted at once: memory is bounded by bytes only from there on. */
 const longChars = 16 * 1024;
 
-/** Python's handler of last resort: what nobody takes, from WARNING on, goes to standard error bare. */
+/** Python's handler of last resort: the bare message on standard error, from WARNING on. */
 const lastResort: HandlerSpec = {
   name: "lastResort",
   target: { kind: "stream", stream: "stderr" },
   levelNumber: 30,
-  formatter: { kind: "format", format: { format: undefined, datefmt: undefined, style: "%" } },
+  formatter: messageOnly,
 };
 
 export class Logging implements Service {
   readonly name = "log";
-  readonly #shelf: HandlerShelf;
+  readonly #handlers: Handlers;
   readonly #tree: LoggerTree;
   readonly #spec: LoggingSpec;
-  readonly #surroundings: Surroundings;
+  readonly #process: ProcessInfo;
   readonly #makeSafe = createSafeText();
-  #waiting: Utterance[] = [];
+  #pending: PendingRecord[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** Faults before the handlers that say them were open. */
-  #early: [source: FaultSource, text: string][] | undefined = [];
+  /** Faults that occurred before all handlers were open. */
+  #early: [sink: string, text: string][] | undefined = [];
 
   /** Opens files. What can't be written is a warning in the other logs. */
   constructor(options: LoggingOptions) {
     const { spec, env, now = Date.now, pid = process.pid } = options;
     this.#spec = spec;
-    this.#surroundings = { pid, startedMs: now() };
-    this.#shelf = new HandlerShelf({
-      zoneName: createZoneName(env.TZ),
+    this.#process = { pid, startedMs: now() };
+    this.#handlers = new Handlers({
       now,
       stdout: options.stdout ?? 1,
       stderr: options.stderr ?? 2,
       isColoured: wantsColours(env),
       makesFolders: spec.isDefault,
       python: options.python,
-      onFault: (source, text) => this.#fault(source, text),
+      onFault: (sink, text) => this.#fault(sink, text),
       lossRecord: (text) => this.#warning(text),
     });
-    const handler = (one: HandlerSpec) => this.#shelf.handler(one);
+    const handler = (one: HandlerSpec) => this.#handlers.get(one);
     for (const one of spec.handlers) handler(one);
     const nodes = spec.loggers.map((node) => ({ ...node, handlers: node.handlers.map(handler) }));
     const routesOf = createRoutes(nodes, (record) => handler(lastResort).emit(record));
-    const take = (utterance: Utterance) => this.#take(utterance);
+    const take = (record: PendingRecord) => this.#take(record);
     this.#tree = { routesOf, isDetailed: options.isDetailed, now, take };
     const early = this.#early ?? [];
     this.#early = undefined;
-    for (const [source, text] of early) this.#fault(source, text);
+    for (const [sink, text] of early) this.#fault(sink, text);
     for (const text of spec.warnings) this.logger("sections.ts").warning(text);
   }
 
@@ -90,64 +88,67 @@ export class Logging implements Service {
 
   async start(): Promise<void> {}
 
-  /** Open files anew, after another program has renamed them. */
+  /** Reopen files by their paths, after another program has renamed them. */
   reopen(): void {
-    this.#deliver();
-    for (const queue of this.#shelf.queues) queue.reopen();
+    this.#format();
+    for (const buffer of this.#handlers.buffers) buffer.reopen();
   }
 
-  /** Write what waits, for up to two seconds. */
+  /** Write everything, for up to two seconds. */
   async stop(): Promise<void> {
-    this.#deliver();
-    // What one log says about another while it is written is to be written too.
-    await Promise.all(this.#shelf.queues.map((queue) => queue.flush()));
-    await Promise.all(this.#shelf.queues.map((queue) => queue.stop()));
-  }
-
-  /** Many records made in one go cost a small part of what they cost between the steps of requests. */
-  #take(utterance: Utterance): void {
-    this.#waiting.push(utterance);
-    if (this.#waiting.length >= enough || utterance.said.length > longChars) this.#deliver();
-    else this.#timer ??= setTimeout(() => this.#deliver(), gatherMs);
-  }
-
-  #deliver(): void {
+    this.#format();
+    // A fault of one log is a line in another: first write all of them, then close.
+    await Promise.all(this.#handlers.buffers.map((buffer) => buffer.flush()));
+    await Promise.all(this.#handlers.buffers.map((buffer) => buffer.stop()));
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const utterances = this.#waiting;
-    this.#waiting = [];
-    for (const utterance of utterances) deliver(utterance, this.#surroundings, this.#makeSafe);
   }
 
-  /** Say a fault of one log in the root's others; when there is none, on standard error. */
-  #fault(source: FaultSource, text: string): void {
+  #take(record: PendingRecord): void {
+    this.#pending.push(record);
+    if (this.#pending.length >= maxBatchRecords || record.text.length > longChars) this.#format();
+    this.#timer ??= setTimeout(() => this.#write(), gatherMs);
+  }
+
+  /** Put the lines of all pending records into the buffers of their targets. */
+  #format(): void {
+    const records = this.#pending;
+    this.#pending = [];
+    for (const record of records) deliver(record, this.#process, this.#makeSafe);
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    this.#format();
+    for (const buffer of this.#handlers.buffers) buffer.write();
+  }
+
+  /** Log a fault of one target in the root's other targets; when there are none, on standard error. */
+  #fault(sink: string, text: string): void {
     if (this.#early !== undefined) {
-      this.#early.push([source, text]);
+      this.#early.push([sink, text]);
       return;
     }
     const root = this.#spec.loggers.find((node) => node.name === "");
     const record = this.#warning(text);
     const others = (root?.handlers ?? [])
-      .map((spec) => this.#shelf.handler(spec))
-      .filter((one) => one.source !== undefined && one.source !== source && one.levelNumber <= 30);
-    if (others.length === 0 && this.#shelf.handler(lastResort).source !== source)
-      others.push(this.#shelf.handler(lastResort));
+      .map((spec) => this.#handlers.get(spec))
+      .filter((one) => one.sink !== undefined && one.sink !== sink && one.levelNumber <= 30);
+    if (others.length === 0 && this.#handlers.get(lastResort).sink !== sink)
+      others.push(this.#handlers.get(lastResort));
     for (const one of others) one.emit(record);
+    this.#timer ??= setTimeout(() => this.#write(), gatherMs);
   }
 
-  #warning(said: string): LogRecord {
-    const surroundings = this.#surroundings;
-    const file = "logging.ts";
-    const message = safeText(said);
+  #warning(text: string): LogRecord {
     return {
       level: "WARNING",
       name: "tabpy.logging",
-      file,
-      said,
-      message,
+      file: "logging.ts",
+      text,
+      message: safeText(text),
       callId: undefined,
       createdMs: this.#tree.now(),
-      surroundings,
+      process: this.#process,
     };
   }
 }

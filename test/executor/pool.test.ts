@@ -6,7 +6,7 @@ import type { Reply } from "../../src/executor/executor.ts";
 import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
 import type { Command } from "../../src/executor/process/interpreter.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import { testPython } from "../support/interpreters.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 

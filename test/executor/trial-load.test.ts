@@ -8,7 +8,7 @@ import { Pool } from "../../src/executor/pool.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
 import { TrialLoad } from "../../src/executor/trial-load.ts";
 import type { Worker } from "../../src/executor/worker.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import { testPython } from "../support/interpreters.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 

@@ -5,8 +5,8 @@ import { connect } from "node:net";
 import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
-import { createLogger } from "../../src/logging/logger.ts";
 import type { Call, Reply } from "../../src/executor/executor.ts";
+import { createLogger } from "../support/logger.ts";
 import type { PageData } from "../../src/web/page.ts";
 import { freePort } from "../support/network.ts";
 

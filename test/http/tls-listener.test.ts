@@ -8,7 +8,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { HttpServer, type ServerOptions } from "../../src/http/server.ts";
 import { loadTls } from "../../src/http/tls.ts";
 import type { TlsOptions } from "../../src/http/tls-listener.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import { type CertificateOptions, createAuthority } from "../support/certificates.ts";
 import { freePort, sendRaw } from "../support/network.ts";
 import { until } from "../support/until.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TlsConfig } from "../../src/config/config.ts";
 import { TabPyError } from "../../src/errors.ts";
 import { expiryWatch, loadTls } from "../../src/http/tls.ts";
-import { createLogger } from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 import { createAuthority, openssl } from "../support/certificates.ts";
 import { until } from "../support/until.ts";
 

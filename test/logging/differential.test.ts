@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import { parseIni } from "../../src/ini.ts";
 import type { Level } from "../../src/logging/levels.ts";
 import { Logging } from "../../src/logging/logging.ts";
-import { readLogging } from "../../src/logging/sections.ts";
+import { readLogging } from "../../src/logging/config/sections.ts";
 import { checkCases } from "../support/counts.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 import { type Case, cases, refused } from "./logging-cases.ts";
@@ -26,6 +26,13 @@ type Outcome =
   | { readonly error: string }
   | { readonly stdout: string; readonly stderr: string; readonly files: Readonly<Record<string, string>> };
 
+const methods = {
+  DEBUG: "debug",
+  INFO: "info",
+  WARNING: "warning",
+  ERROR: "error",
+  CRITICAL: "critical",
+} as const;
 const root = folderUntil(afterAll);
 const home = process.cwd();
 const zone = process.env.TZ;
@@ -84,8 +91,8 @@ async function run(one: Case, folder: string): Promise<Outcome> {
   const logging = new Logging({
     spec: readLogging(parseIni(one.config), folder),
     isDetailed: false,
-    env: { TZ: one.zone },
-    python: () => ({ file: "python3", args: [] }),
+    env: {},
+    python: () => ["python3"],
     now: () => now,
     pid: 4321,
     stdout,
@@ -94,14 +101,7 @@ async function run(one: Case, folder: string): Promise<Outcome> {
   for (const record of one.records) {
     now = record.createdMs;
     const logger = logging.logger(record.file).named(record.name);
-    const said = {
-      DEBUG: "debug",
-      INFO: "info",
-      WARNING: "warning",
-      ERROR: "error",
-      CRITICAL: "critical",
-    } as const;
-    logger[said[record.level as Level]](record.message);
+    logger[methods[record.level as Level]](record.message);
   }
   await logging.stop();
   closeSync(stdout);

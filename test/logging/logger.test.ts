@@ -1,9 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { type Level, levels, parseLevel } from "../../src/logging/levels.ts";
-import { createLogger, createTreeLogger, deliver, type Emit } from "../../src/logging/logger.ts";
-import { createRoutes, type LoggerNode } from "../../src/logging/loggers.ts";
-import type { LogRecord } from "../../src/logging/record.ts";
-import { safeText } from "../../src/logging/safe-text.ts";
+import type { LogRecord } from "../../src/logging/format/record.ts";
+import { safeText } from "../../src/logging/format/safe-text.ts";
+import {
+  createRoutes,
+  createTreeLogger,
+  deliver,
+  type Emit,
+  type LoggerNode,
+} from "../../src/logging/logger.ts";
+import { createLogger } from "../support/logger.ts";
 
 const names = Object.keys(levels) as Level[];
 
@@ -31,7 +37,7 @@ describe("safeText()", () => {
   });
 });
 
-describe("createLogger()", () => {
+describe("Logger", () => {
   const written = (level: Level) => {
     const lines: string[] = [];
     return { lines, log: createLogger((line) => lines.push(line), level, "a.ts") };
@@ -69,7 +75,7 @@ describe("createLogger()", () => {
     expect(lines.map((line) => line.replace(/^\S+ /, ""))).toEqual(["[WARNING] (b.ts:b:0): loud"]);
   });
 
-  test("inCall() names the request where it is always to be shown", () => {
+  test("inCall() shows the request when isAlwaysShown", () => {
     const { lines, log } = written("INFO");
     log.inCall("the-call", true).info("x");
     log.inCall("the-call").info("y");
@@ -89,7 +95,7 @@ describe("createTreeLogger()", () => {
         routesOf: () => ({ INFO: emits }),
         isDetailed,
         now: () => 5,
-        take: (utterance) => deliver(utterance, { pid: 1, startedMs: 0 }),
+        take: (record) => deliver(record, { pid: 1, startedMs: 0 }),
       },
       "app.ts",
     );
@@ -110,7 +116,7 @@ describe("createTreeLogger()", () => {
     ]);
   });
 
-  test("shows the request behind every line with details on, whichever file says it", () => {
+  test("shows the request at the end of every line with details on, whichever file logs it", () => {
     const { log, records } = tree(true);
     const call = log.inCall("id-1");
     call.info("a");
@@ -124,7 +130,7 @@ describe("createTreeLogger()", () => {
     expect(records.map((record) => record.callId)).toEqual(["id-1", "id-1", "id-1"]);
   });
 
-  test("makes no record that nobody takes", () => {
+  test("makes no record for a level without handlers", () => {
     const { log, records } = tree(false);
     log.debug("x");
     log.critical("x");
@@ -145,7 +151,7 @@ describe("createRoutes()", () => {
     isPropagating,
   });
 
-  test("asks handlers on the way up, each for its own level", () => {
+  test("collects handlers on the way up, each with its own level", () => {
     const nodes = [node("", 30, [0], false), node("tabpy", 10, [20])];
     expect(takers(nodes, "tabpy.app")).toEqual({ DEBUG: 1, INFO: 2, WARNING: 2, ERROR: 2, CRITICAL: 2 });
     expect(takers(nodes, "other")).toEqual({ DEBUG: 0, INFO: 0, WARNING: 1, ERROR: 1, CRITICAL: 1 });
@@ -158,7 +164,7 @@ describe("createRoutes()", () => {
     expect(takers(nodes, "tabpy.auditor").INFO).toBe(1);
   });
 
-  test("gives what no handler takes to the last resort, from WARNING on", () => {
+  test("gives records without any handler to the last resort, from WARNING on", () => {
     const nodes = [node("", 10, [], false)];
     expect(takers(nodes, "tabpy")).toEqual({ DEBUG: 0, INFO: 0, WARNING: 1, ERROR: 1, CRITICAL: 1 });
   });

@@ -42,14 +42,14 @@ const messages = [
 export const blogTime = Date.UTC(2020, 0, 20, 17, 2, 12, 345);
 
 /** `count` records of all levels and loggers, `stepMs` apart. */
-export function createRecords(count: number, stepMs: number, beginMs = blogTime): CaseRecord[] {
+export function createRecords(count: number, stepMs: number, startMs = blogTime): CaseRecord[] {
   const pick = <T>(list: readonly T[], at: number) => list[at % list.length] as T;
   return Array.from({ length: count }, (_, at) => ({
     name: pick(names, at),
     level: pick(levels, at * 3 + Math.floor(at / 5)),
     file: pick(files, at * 7),
     message: `${pick(messages, at)} ${at}`,
-    createdMs: beginMs + at * stepMs,
+    createdMs: startMs + at * stepMs,
   }));
 }
 
@@ -118,16 +118,31 @@ const percentFormats = [
 
 const braceFormats = [
   "{asctime} [{levelname}] ({filename}:{module}:{lineno}): {message}",
-  "{levelname:<8}|{levelname:>8}|{levelname:^8}|{levelname:*^10}|{levelname:.3}|{levelname:8.2}|",
-  "{levelno:d} {levelno:5} {levelno:<5}| {levelno:05} {levelno:+} {levelno: } {levelno:x} {levelno:#x} {levelno:b} {levelno:#o}",
-  "{created:.3f} {created:20.1f} {created:,.2f} {created:_} {created:e} {created:g} {created} {created:020.1f}",
-  "{process:,} {process:_} {process:08,} {process:#010x} {process:^10} {process:n} {process:X}",
-  "{msecs:03.0f} {msecs} {msecs:.1%} {relativeCreated:10.3f} {msecs:G}",
-  "{message!r} {message!s:>60} {name!r:20} {levelno!r:>5} {message!a}",
+  "{levelname:<8}|{levelname:>8}|{levelname:^8}|{levelname:*^10}|{levelname:.3}|{levelname:8.2}|{levelname:8s}|",
+  "{levelno:d} {levelno:5} {levelno:<5}| {levelno:05} {levelno:^6d}|{levelno:>6} {levelno:*<6}|{levelno:.1f}",
+  "{created:.3f} {created:20.1f} {created} {created:020.1f} {created:f} {created:<30}|{created:.0f}",
+  "{process:08} {process:^10} {process:010d} {process:f}",
+  "{msecs:03.0f} {msecs} {msecs:6.1f}| {relativeCreated:10.3f} {relativeCreated:_>12}",
+  "{message!r} {message!s:>60} {name!r:20} {levelno!r:>5} {name!s:.5s}",
   "{{}} {{asctime}} {message} {{{levelname}}}",
   "{exc_info} {args} {stack_info!s:>8} {taskName}",
-  "{levelno:=+6} {levelno:*=6} {levelno:>+6} {levelno:c} {lineno:03d} {thread:d}",
+  "{levelno:>06} {levelno:x>6d} {lineno:03d} {thread:d}",
   "{asctime:>30} {asctime:.10}",
+];
+
+/** What str.format takes and this server refuses. */
+export const unsupportedBraceFormats = [
+  ...[
+    "{levelno:+}",
+    "{levelno: d}",
+    "{levelno:x}",
+    "{levelno:#x}",
+    "{levelno:b}",
+    "{levelno:c}",
+    "{levelno:n}",
+  ],
+  ...["{levelno:=6}", "{created:,.2f}", "{created:_}", "{created:e}", "{created:g}", "{created:.3}"],
+  ...["{created:.1%}", "{message!a}"],
 ];
 
 const dollarFormats = [
@@ -145,13 +160,16 @@ const dateFormats = [
   "%a %A %b %B %c",
   "%C %D %e %F %g %G %h %I %j %k %l %M %n %p %P",
   "%r %R %s %S %t %T %u %U %V %w %W %x %X %y %Y %Z %%",
-  "%-d %-m %_d %_H %^a %^B %#a %#p %#Z %05d %-I %_j %3S %10Y %^10b",
+  "%-d %-m %_d %_H %-I %_j %-j %0e %-y %_M|%-S",
   "%f %Q %E %O %Ey %Od %EY %i",
   "%H:%M:%S.%%03d",
   "plain text",
-  "%-S%_S%0e%_m%-j%010d",
-  "%12Z|%-Z|%12F|%_12T|%^p|%P",
+  "%-S%_S%0e%_m%-j%0d%-U%_W%-V%_g",
+  "%Z|%z|%P|%v %o %L %N %+|100%",
 ];
+
+/** What glibc's strftime takes and this server refuses. */
+export const unsupportedDateFormats = ["%^a", "%#Z", "%05d", "%3S", "%10Y", "%^10b", "%_12T", "%-Z", "%-F"];
 
 const zones = [
   "UTC",
@@ -226,7 +244,7 @@ function handlerCases(): Case[] {
     one("NullHandler by its full name", "class=logging.NullHandler"),
     one("FileHandler", "class=FileHandler\nargs=('x.log',)"),
     one("FileHandler that appends", "class=FileHandler\nargs=('x.log', 'a')", { files: old }),
-    one("FileHandler that begins anew", 'class=FileHandler\nargs=("x.log", "w")', { files: old }),
+    one("FileHandler that truncates", 'class=FileHandler\nargs=("x.log", "w")', { files: old }),
     one("FileHandler with every argument", "class=FileHandler\nargs=('x.log', 'w', 'utf-8', True)"),
     one("FileHandler with delay and no record", "class=FileHandler\nargs=('x.log', 'a', None, True)", {
       records: [],
@@ -267,10 +285,10 @@ function handlerCases(): Case[] {
     ),
     one(
       "RotatingFileHandler by its full name and kwargs",
-      "class=logging.handlers.RotatingFileHandler\nargs=('x.log',)\nkwargs={'maxBytes': 10*50, 'backupCount': 0x2}",
+      "class=logging.handlers.RotatingFileHandler\nargs=('x.log',)\nkwargs={'maxBytes': 500, 'backupCount': 0x2}",
     ),
     one(
-      "RotatingFileHandler that begins anew without a size",
+      "RotatingFileHandler that truncates, without a size",
       "class=handlers.RotatingFileHandler\nargs=('x.log', 'w')",
       { files: old },
     ),
@@ -462,8 +480,8 @@ export const cases: readonly Case[] = [
 
 /** What Python refuses when it reads the file. */
 export const refused: readonly [name: string, config: string][] = [
-  ["a level that isn't one", withHandler("class=StreamHandler\nargs=(sys.stdout,)\nlevel=LOUD")],
-  ["a root level that isn't one", withHandler("class=StreamHandler\nargs=(sys.stdout,)", "LOUD")],
+  ["an unknown level", withHandler("class=StreamHandler\nargs=(sys.stdout,)\nlevel=LOUD")],
+  ["an unknown root level", withHandler("class=StreamHandler\nargs=(sys.stdout,)", "LOUD")],
   ["no root", configText({ loggers: { x: "qualname=x\nhandlers=" } })],
   [
     "a logger without its section",
@@ -475,7 +493,7 @@ export const refused: readonly [name: string, config: string][] = [
   ["a logger without qualname", configText({ loggers: { root: "handlers=", x: "handlers=" } })],
   ["an unknown handler", configText({ loggers: { root: "handlers=x" } })],
   [
-    "propagate in words",
+    "propagate by name",
     configText({ loggers: { root: "handlers=", x: "qualname=x\nhandlers=\npropagate=yes" } }),
   ],
   [

@@ -1,7 +1,7 @@
 // Logging with real files: what it does when files are moved, can't be written or have no room, and its own formatter.
-// What Python does too is in differential.test.ts.
+// differential.test.ts compares it with Python's logging.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import {
   appendFileSync,
   closeSync,
@@ -18,11 +18,17 @@ import {
 import { join } from "node:path";
 import { parseIni } from "../../src/ini.ts";
 import { Logging } from "../../src/logging/logging.ts";
-import { readLogging } from "../../src/logging/sections.ts";
+import { readLogging } from "../../src/logging/config/sections.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
-import { configText, withFormatter, withHandler } from "./logging-cases.ts";
+import {
+  configText,
+  unsupportedBraceFormats,
+  unsupportedDateFormats,
+  withFormatter,
+  withHandler,
+} from "./logging-cases.ts";
 
 const root = folderUntil(afterAll);
 let folders = 0;
@@ -38,7 +44,7 @@ function open(config: string | undefined, { isDetailed = false, prepare = (_: st
     spec: readLogging(text === undefined ? undefined : parseIni(text), join(folder, "state")),
     isDetailed,
     env: {},
-    python: () => ({ file: "python3", args: [] }),
+    python: () => ["python3"],
     stdout: stdout ?? 1,
     stderr: stderr ?? 2,
   });
@@ -113,8 +119,27 @@ describe("without logging sections", () => {
   });
 });
 
+test("a record waits for one timer of 50 ms, and its line is then written", async () => {
+  await using one = open(file());
+  const timers = spyOn(globalThis, "setTimeout");
+  try {
+    one.log.info("first");
+    one.log.info("second");
+    expect(timers.mock.calls.map(([, pauseMs]) => pauseMs)).toEqual([50]);
+    expect(one.read("x.log")).toBe("");
+    const write = timers.mock.calls[0]?.[0];
+    timers.mockClear();
+    write?.();
+    // No event loop turn has passed but those that the file system needs: nothing else gathers the line again.
+    expect(timers).not.toHaveBeenCalled();
+  } finally {
+    timers.mockRestore();
+  }
+  await until("the lines", () => one.read("x.log") === "first\nsecond\n");
+});
+
 describe("FileHandler", () => {
-  test("goes on in a new file after reopen(), and loses nothing in between", async () => {
+  test("continues in a new file after reopen(), and loses nothing in between", async () => {
     await using one = open(file());
     one.log.info("first");
     await until("the first line", () => one.read("x.log") === "first\n");
@@ -127,7 +152,7 @@ describe("FileHandler", () => {
     expect(one.read("x.log.old")).toBe("first\nsecond\n");
   });
 
-  test("escapes what its encoding can't hold", async () => {
+  test("escapes characters that its encoding doesn't have", async () => {
     await using latin = open(file(", 'a', 'latin-1'"));
     latin.log.info("Größe 日本 😀");
     await latin.logging.stop();
@@ -138,17 +163,17 @@ describe("FileHandler", () => {
     expect(ascii.read("x.log")).toBe("Gr\\xf6\\xdfe\n");
   });
 
-  test("that can't be opened is said on standard error when there is no other log, and tried again", async () => {
+  test("that can't be opened is reported on standard error when there is no other log, and retried", async () => {
     await using one = open(file().replace("x.log", "later/x.log"));
     one.log.info("first");
-    await until("a word about it", () => one.readError().includes("Cannot write the log"));
+    await until("the report", () => one.readError().includes("Cannot write the log"));
     expect(one.readError()).toMatch(/^Cannot write the log .*later\/x\.log: ENOENT/);
     mkdirSync(join(one.folder, "later"));
     one.log.info("second");
     await until("the lines", () => one.read("later/x.log") === "first\nsecond\n");
   });
 
-  test("without room loses lines, says so elsewhere, and blocks nothing", async () => {
+  test("without room loses lines, reports it elsewhere, and blocks nothing", async () => {
     const config = configText({
       loggers: { root: "level=DEBUG\nhandlers=h,o" },
       handlers: {
@@ -161,7 +186,7 @@ describe("FileHandler", () => {
     });
     const line = "x".repeat(10_000);
     one.log.info(line);
-    await until("a word about it", () => one.read("other.log") !== "");
+    await until("the report", () => one.read("other.log") !== "");
     for (let at = 0; at < 1500; at++) one.log.info(line);
     expect(one.read("other.log")).toMatch(/^Cannot write the log .*x\.log: .*ENOSPC/);
     rmSync(join(one.folder, "x.log"));
@@ -175,13 +200,13 @@ describe("FileHandler", () => {
     expect(Number(lost)).toBeGreaterThan(600);
   });
 
-  test("goes on where it stopped when its disk has room again, and begins a moved file with a whole line", async () => {
+  test("continues where it stopped when its disk has room again, and starts a moved file with a whole line", async () => {
     using disk = mountSmallDisk("64k");
     if (disk === undefined) return;
     await using one = open(file().replace("FOLDER", disk.path));
     const filler = join(disk.path, "filler");
     const path = join(disk.path, "x.log");
-    const say = async (name: string) => {
+    const logLines = async (name: string) => {
       for (let at = 0; at < 200; at++) one.log.info(`${name} ${at} ${"x".repeat(100)}`);
       const before = one.readError().length;
       await until(
@@ -192,15 +217,19 @@ describe("FileHandler", () => {
     const lines = (name: string) =>
       Array.from({ length: 200 }, (_, at) => `${name} ${at} ${"x".repeat(100)}\n`).join("");
     writeFileSync(filler, Buffer.alloc(50 * 1024));
-    await say("a");
+    await logLines("a");
     const half = readFileSync(path, "utf8");
     expect(half.endsWith("\n")).toBe(false);
     rmSync(filler);
     await until("the rest", () => readFileSync(path, "utf8") === lines("a"));
 
     writeFileSync(filler, Buffer.alloc(36 * 1024));
+    const timers = spyOn(globalThis, "setTimeout");
     for (let at = 0; at < 200; at++) one.log.info(`b ${at} ${"x".repeat(100)}`);
     await until("a full disk", () => readFileSync(path).length + 36 * 1024 === 64 * 1024);
+    // The write that fills the disk succeeds in part; the one behind it must fail before there is room again.
+    await until("the retry", () => timers.mock.calls.some(([, pauseMs]) => pauseMs === 100));
+    timers.mockRestore();
     const torn = readFileSync(path, "utf8").slice(lines("a").length);
     renameSync(path, `${path}.old`);
     rmSync(filler);
@@ -215,7 +244,7 @@ describe("FileHandler", () => {
   });
 });
 
-test("WatchedFileHandler finds by itself that its file was moved", async () => {
+test("WatchedFileHandler notices that its file was moved", async () => {
   await using one = open(file().replace("FileHandler", "handlers.WatchedFileHandler"));
   one.log.info("first");
   await until("the first line", () => one.read("x.log") === "first\n");
@@ -224,7 +253,7 @@ test("WatchedFileHandler finds by itself that its file was moved", async () => {
   await until("the second line", () => one.read("x.log") === "second\n");
 });
 
-test("RotatingFileHandler that can't rename goes on in its file, and says so", async () => {
+test("RotatingFileHandler that can't rename continues in its file, and reports it", async () => {
   const config = configText({
     loggers: { root: "level=DEBUG\nhandlers=h,o" },
     handlers: {
@@ -244,7 +273,7 @@ test("RotatingFileHandler that can't rename goes on in its file, and says so", a
   expect(one.read("other.log")).toMatch(/^Cannot rotate the log .*x\.log: .*\n$/);
 });
 
-test("handlers of one file write in the order in which things were said", async () => {
+test("handlers of one file write in the order of the records", async () => {
   const config = configText({
     loggers: { root: "level=DEBUG\nhandlers=h", t: "qualname=tabpy.b\nhandlers=i\npropagate=0" },
     handlers: {
@@ -259,13 +288,13 @@ test("handlers of one file write in the order in which things were said", async 
 });
 
 describe("tabpy.JsonFormatter", () => {
-  test("writes one object a line, and nothing in it begins another", async () => {
+  test("writes one object a line, and nothing in it starts another", async () => {
     await using one = open(withFormatter("class=tabpy.JsonFormatter"), { isDetailed: true });
     one.log.inCall("id-1").warning('a "quoted"\nsecond\u2028third\u0085\x1b[31m\ud800');
     one.log.named("tabpy.audit").info("plain");
     await one.logging.stop();
     const lines = one.readOut().trimEnd().split("\n");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is searched for
     expect(one.readOut()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/);
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       {
@@ -325,6 +354,27 @@ describe("readLogging() refuses at start what Python fails at with every line", 
     test(name, () => {
       expect(() => readLogging(parseIni(config), "/state")).toThrow(
         expect.objectContaining({ code: "config", message }),
+      );
+    });
+  }
+
+  for (const format of unsupportedBraceFormats) {
+    test(`the part of str.format in ${format}, and names it`, () => {
+      const part = /[!:][^}]*/.exec(format)?.[0];
+      const start = `Cannot use format "${format}" (<string> section [formatter_f]): expected `;
+      const config = withFormatter(`format=${format}\nstyle={`);
+      const read = () => readLogging(parseIni(config), "/state");
+      expect(read).toThrow(start);
+      expect(read).toThrow(`(others are not supported), got "${part}"`);
+    });
+  }
+
+  for (const datefmt of unsupportedDateFormats) {
+    test(`the flag or width of strftime in ${datefmt}, and names it`, () => {
+      const config = withFormatter(`format=%(asctime)s\ndatefmt=${datefmt}`);
+      expect(() => readLogging(parseIni(config), "/state")).toThrow(
+        `Cannot use datefmt "${datefmt}" (<string> section [formatter_f]): ` +
+          `expected directives of strftime without flags and widths, got "${datefmt}"`,
       );
     });
   }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseIni } from "../../src/ini.ts";
 import { Logging } from "../../src/logging/logging.ts";
-import { readLogging } from "../../src/logging/sections.ts";
+import { readLogging } from "../../src/logging/config/sections.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 
@@ -67,20 +67,20 @@ function open(config: string, name = python): Logging {
     spec: readLogging(parseIni(config), folder),
     isDetailed: false,
     env: {},
-    python: () => ({ file: name, args: [] }),
+    python: () => [name],
   });
 }
 
-const said = ["debug", "info", "warning", "error", "critical"] as const;
+const methods = ["debug", "info", "warning", "error", "critical"] as const;
 const text = "Größe 日本 of a message";
 
-async function sayWithOurs(config: string): Promise<void> {
+async function logWithOurs(config: string): Promise<void> {
   const logging = open(config);
-  for (const level of said) logging.logger("a.ts")[level](`${text}\nand more`);
+  for (const level of methods) logging.logger("a.ts")[level](`${text}\nand more`);
   await logging.stop();
 }
 
-function sayWithPython(config: string): void {
+function logWithPython(config: string): void {
   const path = join(folder, "python.conf");
   writeFileSync(path, config);
   const script = `
@@ -102,19 +102,19 @@ describe("SysLogHandler sends what Python's sends", () => {
       undefined,
       (port) => `(('127.0.0.1', ${port}), handlers.SysLogHandler.LOG_LOCAL3)`,
     ],
-    ["by UDP to a facility in words", "udp", undefined, (port) => `(('127.0.0.1', ${port}), 'daemon')`],
+    ["by UDP to a facility by name", "udp", undefined, (port) => `(('127.0.0.1', ${port}), 'daemon')`],
     ["by TCP", "tcp", undefined, (port) => `(('127.0.0.1', ${port}), 1, 1)`],
-    ["to a socket of datagrams", "unix-datagram", unix("d"), () => `('${unix("d")}',)`],
-    ["to a socket of a stream", "unix-stream", unix("s"), () => `('${unix("s")}', 16)`],
-    ["to a stream that is asked for", "unix-stream", unix("t"), () => `('${unix("t")}', 16, 1)`],
+    ["to a datagram socket", "unix-datagram", unix("d"), () => `('${unix("d")}',)`],
+    ["to a stream socket", "unix-stream", unix("s"), () => `('${unix("s")}', 16)`],
+    ["to a stream socket that is configured", "unix-stream", unix("t"), () => `('${unix("t")}', 16, 1)`],
   ];
   for (const [name, kind, path, args] of table) {
     test(name, async () => {
       await using receiver = await startReceiver(kind, path);
       const config = configOf(args(receiver.port));
-      sayWithPython(config);
+      logWithPython(config);
       await until("what Python sends", () => receiver.messages.length === 5);
-      await sayWithOurs(config);
+      await logWithOurs(config);
       await until("what ours sends", () => receiver.messages.length === 10);
       expect(receiver.messages.slice(5)).toEqual(receiver.messages.slice(0, 5));
       expect(receiver.messages[0]).toStartWith("<");
@@ -132,13 +132,13 @@ describe("SysLogHandler", () => {
         `[handler_g]\nclass=FileHandler\nargs=('${join(folder, "other.log")}', 'w')\n\n[formatters]`,
       );
 
-  test("goes on when nobody listens, says so in the other logs, and sends later what it could not", async () => {
+  test("reports in the other logs that nobody listens, and sends later what it could not", async () => {
     const path = join(folder, "late");
     const logging = open(both(path));
     const log = logging.logger("a.ts");
     log.info("early");
     const other = () => Bun.file(join(folder, "other.log")).text();
-    await until("a word in the other log", async () =>
+    await until("the report in the other log", async () =>
       (await other()).includes(`Cannot write the log syslog at ${path}: `),
     );
     await using receiver = await startReceiver("unix-datagram", path);
@@ -151,7 +151,7 @@ describe("SysLogHandler", () => {
     await logging.stop();
   }, 20_000);
 
-  test("leaves out a message that is too long, and says so", async () => {
+  test("leaves out a message that is too long, and reports it", async () => {
     const path = join(folder, "long");
     await using receiver = await startReceiver("unix-datagram", path);
     const logging = open(both(path));
@@ -163,11 +163,11 @@ describe("SysLogHandler", () => {
     await logging.stop();
   }, 20_000);
 
-  test("to a socket of this machine says why when there is no Python", async () => {
+  test("reports why it can't send to a socket of this machine when there is no Python", async () => {
     const logging = open(both(join(folder, "nobody")), "/no/such/python");
     logging.logger("a.ts").info("lost");
     const other = () => Bun.file(join(folder, "other.log")).text();
-    await until("a word in the other log", async () =>
+    await until("the report in the other log", async () =>
       (await other()).includes("the process that sends them ended"),
     );
     await logging.stop();

@@ -3,8 +3,8 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger } from "../../src/logging/logger.ts";
 import type { Model } from "../../src/model.ts";
+import { createLogger } from "../support/logger.ts";
 import { Registry, type RegistryOptions } from "../../src/registry/registry.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

@@ -1,12 +1,12 @@
-// Files as targets: opened, written, opened anew on request or when the file at the path is another one
-// (WatchedFileHandler). What rotates them is size-rotation.ts's and time-rotation.ts's affair.
+// Log files: opened, appended to, reopened on request or when the path leads to another file (WatchedFileHandler).
+// rotation.ts and time-rotation.ts rename them.
 
-import { close, closeSync, constants, fstat, open, openSync, stat } from "node:fs";
+import { close, closeSync, constants, fstat, open, openSync, stat, write } from "node:fs";
 import { promisify } from "node:util";
-import { errorText } from "../errors.ts";
-import type { FileSpec } from "./handler-specs.ts";
-import type { Target, Written } from "./line-queue.ts";
-import { writeAll } from "./write-all.ts";
+import { errnoOf, errorText } from "../../errors.ts";
+import { pythonEscape } from "../format/safe-text.ts";
+import type { FileSpec } from "../spec.ts";
+import type { Target, Written } from "./line-buffer.ts";
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -14,7 +14,8 @@ const statFile = promisify(stat);
 const statOpen = promisify(fstat);
 
 const lineFeed = 0x0a;
-// A pipe with a name must not hold up a thread until somebody reads it. Windows has no such flag.
+// Without O_NONBLOCK, a write to a named pipe would block a thread of the pool until somebody reads it. Windows has no
+// such flag.
 const always = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
 const flagsOf = { a: always, w: always | constants.O_TRUNC, x: always | constants.O_EXCL } as const;
 
@@ -28,19 +29,22 @@ export class LogFile {
   #flags: number;
   #size = 0;
   #isRegular = true;
-  /** The last write ended inside of a line. */
+  /** Whether the last write ended inside a line. */
   #isTorn = false;
 
   constructor(spec: FileSpec) {
-    const { encoding } = spec;
+    // Characters that the encoding doesn't have are escaped as by Python's `backslashreplace`.
+    const others = spec.encoding === "ascii" ? /[^\0-\x7f]/gu : /[^\0-\xff]/gu;
     this.path = spec.path;
     this.encode =
-      encoding === "utf8" ? undefined : (line) => Buffer.from(`${escapeOthers(line, encoding)}\n`, "latin1");
+      spec.encoding === "utf8"
+        ? undefined
+        : (line) => Buffer.from(`${line.replace(others, pythonEscape)}\n`, "latin1");
     this.#isDelayed = spec.isDelayed;
     this.#flags = flagsOf[spec.mode];
   }
 
-  /** Make sure at start that it can be written. Throws the system's error; the next write tries again. */
+  /** Check at start that it can be written. Throws the system's error; the next write tries again. */
   openNow(): void {
     if (this.#isDelayed) return;
     closeSync(openSync(this.path, this.#flags));
@@ -52,7 +56,7 @@ export class LogFile {
     return this.#size;
   }
 
-  /** Not so for /dev/null, a pipe with a name and the like. */
+  /** False for /dev/null, a named pipe and the like. */
   get isRegular(): boolean {
     return this.#isRegular;
   }
@@ -60,14 +64,14 @@ export class LogFile {
   async open(): Promise<void> {
     if (this.#fd !== undefined) return;
     const fd = await openFile(this.path, this.#flags);
-    this.#flags = flagsOf.a; // what this program has written is not to be lost when it opens the file again
+    this.#flags = flagsOf.a; // truncate once only: the file now has lines of this process
     this.#fd = fd;
     const stats = await statOpen(fd);
     this.#size = stats.size;
     this.#isRegular = stats.isFile();
   }
 
-  /** A failure to close is no reason to lose lines: the next write opens the file again. */
+  /** Never fails: the next write opens the file again. */
   async close(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
@@ -75,19 +79,19 @@ export class LogFile {
   }
 
   /**
-   * Close the file and open what has its path now, which is made when it isn't there. Whether half a line that was
-   * written stands in another file than the rest would.
+   * Close the file and open its path, which creates it when it is missing. Whether a line was half written to the old
+   * file, so that the rest alone would go to the new one.
    */
   async reopen(): Promise<boolean> {
     const isOpen = this.#fd !== undefined;
     await this.close();
-    if (isOpen) await this.open().catch(() => {}); // the next write tries again, and says why it fails
+    if (isOpen) await this.open().catch(() => {}); // the next write tries again, and reports why it fails
     const isLeft = this.#isTorn && this.#size === 0;
     this.#isTorn &&= !isLeft;
     return isLeft;
   }
 
-  /** Whether the file at the path is still the one that is open. */
+  /** Whether the path still leads to the open file. */
   async isInPlace(): Promise<boolean> {
     if (this.#fd === undefined) return false;
     const [there, opened] = await Promise.all([
@@ -125,13 +129,36 @@ export function createFileTarget(file: LogFile, isWatched: boolean): Target {
   };
 }
 
-/** What the encoding can't hold, as Python's `backslashreplace` writes it. */
-function escapeOthers(text: string, encoding: "ascii" | "latin1"): string {
-  const others = encoding === "ascii" ? /[^\0-\x7f]/gu : /[^\0-\xff]/gu;
-  return text.replace(others, (char) => {
-    const code = char.codePointAt(0) ?? 0;
-    const hex = code.toString(16);
-    if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
-    return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+const firstPauseMs = 5;
+const longestPauseMs = 100;
+
+/**
+ * Write every byte, with pauses while a non-blocking descriptor has no room. How many bytes were written, and the
+ * system's error when not all.
+ */
+export async function writeAll(
+  fd: number,
+  bytes: Buffer,
+): Promise<{ readonly bytes: number; readonly fault: string | undefined }> {
+  let at = 0;
+  let pauseMs = firstPauseMs;
+  while (at < bytes.length) {
+    try {
+      at += await writeSome(fd, bytes, at);
+      pauseMs = firstPauseMs;
+    } catch (error) {
+      if (errnoOf(error) !== "EAGAIN") return { bytes: at, fault: errorText(error) };
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    }
+  }
+  return { bytes: at, fault: undefined };
+}
+
+function writeSome(fd: number, bytes: Buffer, at: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, at, bytes.length - at, null, (error, written) =>
+      error ? reject(error) : resolve(written),
+    );
   });
 }

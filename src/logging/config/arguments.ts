@@ -1,13 +1,14 @@
-// `args` and `kwargs` of a handler: Python literals (literals.ts) bound to the parameters of its class, and read as
-// what the class wants. Which class has which parameters is handler-specs.ts's affair.
+// `args` and `kwargs` of a handler: Python literals (python-literal.ts), bound to the parameters of its class as Python
+// binds arguments to a signature, and converted to the types that handler-classes.ts wants.
 
-import { TabPyError } from "../errors.ts";
-import { levels } from "./levels.ts";
-import { type Literal, parseLiteral } from "./literals.ts";
+import { TabPyError } from "../../errors.ts";
+import { levelNames } from "../levels.ts";
+import type { Address } from "../spec.ts";
+import { type Literal, parseLiteral } from "./python-literal.ts";
 
-/** Names that stand for numbers in the namespace of Python's logging, in which it evaluates arguments. */
+/** Names of numbers in the namespace in which Python evaluates arguments: that of its logging module. */
 const numbers: ReadonlyMap<string, number> = new Map([
-  ...Object.entries({ ...levels, NOTSET: 0, WARN: 30, FATAL: 50 }),
+  ...Object.entries(levelNames),
   ["handlers.SYSLOG_UDP_PORT", 514],
   ["handlers.SYSLOG_TCP_PORT", 514],
   ["handlers.socket.SOCK_STREAM", 1],
@@ -23,14 +24,14 @@ const facilities: readonly (readonly [name: string, number: number])[] = [
   ...["LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"],
 ].map((name, number) => [name, number]);
 
-/** The number of a facility that is given by its name in text, `local0` or `solaris-cron`. */
+/** The number of a facility by its name in a string: `local0` or `solaris-cron`. */
 function facilityOf(text: string): number | undefined {
   return facilities.find(
     ([name]) => name === (text === "solaris-cron" ? "SOLCRON" : text.toUpperCase()),
   )?.[1];
 }
 
-/** The arguments of one handler, by parameter. Every reader throws TabPyError `config` for what it can't use. */
+/** The arguments of one handler, by parameter. Each method throws TabPyError `config` for a value that doesn't fit. */
 export class HandlerArguments {
   readonly #values: ReadonlyMap<string, Literal>;
   readonly #place: string;
@@ -41,10 +42,8 @@ export class HandlerArguments {
   }
 
   /**
-   * Bind literals as Python binds them to a signature.
-   *
    * @param parameters the names of the class's parameters, in Python's order.
-   * @param place what messages call the section.
+   * @param place the section's name in messages.
    */
   static bind(
     args: string | undefined,
@@ -54,14 +53,8 @@ export class HandlerArguments {
   ): HandlerArguments {
     const fault = (option: string, text: string, wanted: string) =>
       new TabPyError("config", `Cannot use ${option} ${JSON.stringify(text)} (${place}): expected ${wanted}`);
-    const read = (option: string, text: string) => {
-      try {
-        return parseLiteral(text);
-      } catch (error) {
-        if (error instanceof TabPyError) throw fault(option, text, error.message.replace("expected ", ""));
-        throw error;
-      }
-    };
+    const read = (option: string, text: string) =>
+      parseLiteral(text, (wanted) => fault(option, text, wanted));
     const values = new Map<string, Literal>();
     const positional = read("args", args ?? "()");
     if (positional.kind !== "tuple" && positional.kind !== "list")
@@ -91,7 +84,7 @@ export class HandlerArguments {
     );
   }
 
-  /** What was given; undefined when nothing or None was. */
+  /** The value of a parameter; undefined when it is missing or None. */
   given(parameter: string): Literal | undefined {
     const value = this.#values.get(parameter);
     return value?.kind === "none" ? undefined : value;
@@ -127,8 +120,8 @@ export class HandlerArguments {
     throw this.fault(parameter, "sys.stdout or sys.stderr");
   }
 
-  /** A path of a socket, or host and port. */
-  address(parameter: string): string | { readonly host: string; readonly port: number } {
+  /** The path of a socket, or host and port. */
+  address(parameter: string): string | Address {
     const value = this.given(parameter);
     if (value === undefined) return { host: "localhost", port: 514 };
     if (value.kind === "text" && value.value !== "") return value.value;

@@ -1,17 +1,17 @@
 // SysLogHandler's target: each record is one message `<priority>text` with a NUL at its end, as Python sends it, by
-// UDP or TCP. A socket of this machine is unix-socket.ts's affair.
+// UDP or TCP. syslog-socket.ts sends to a socket of this machine.
 
 import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { connect, type Socket as TcpSocket } from "node:net";
-import { errorText } from "../errors.ts";
-import { within } from "../lifecycle.ts";
-import type { Level } from "./levels.ts";
-import type { Target } from "./line-queue.ts";
+import { errorText } from "../../errors.ts";
+import { within } from "../../lifecycle.ts";
+import type { Level } from "../levels.ts";
+import type { Target } from "./line-buffer.ts";
 
-/** Sends messages, each whole; the next call connects anew after a failure. May reject, when none was sent. */
+/** Sends messages, each whole; after a failure the next call connects again. May reject when none was sent. */
 export interface Sender {
-  /** How many are done with, how many of these could not be sent and never will, and why not all are done. */
+  /** How many are done, how many of these could not be sent and never will be, and why not all are done. */
   send(messages: readonly Buffer[]): Promise<Sent>;
   close(): Promise<void>;
 }
@@ -27,15 +27,15 @@ const sendTimeoutMs = 10_000;
 /** syslog's severity for a level. */
 const severities: Readonly<Record<Level, number>> = { CRITICAL: 2, ERROR: 3, WARNING: 4, INFO: 6, DEBUG: 7 };
 
-/** What stands before the text of a record. */
+/** The prefix of a message. RFC 3164 calls it PRI. */
 export function priorityOf(level: Level, facility: number): string {
   return `<${(facility << 3) | severities[level]}>`;
 }
 
-/** A target whose lines are messages that begin with their priority. */
-export function createSyslogTarget(name: string, sender: Sender): Target {
+/** A target whose lines start with their priority. `address` names it in messages. */
+export function createSyslogTarget(address: string, sender: Sender): Target {
   return {
-    name,
+    name: `syslog at ${address}`,
     encode: (line) => Buffer.from(`${line}\0`),
     write: async ({ bytes, ends }, from) => {
       const left = ends.filter((end) => end > from);
@@ -63,7 +63,7 @@ export function createUdpSender(host: string, port: number): Sender {
     if (socket !== undefined) return socket;
     const { address, family } = await lookup(host);
     const made = createSocket(family === 6 ? "udp6" : "udp4");
-    made.on("error", () => {}); // each send says so itself
+    made.on("error", () => {}); // each send reports it
     made.unref();
     await new Promise<void>((resolve) => made.connect(port, address, resolve));
     socket = made;
@@ -82,7 +82,7 @@ export function createUdpSender(host: string, port: number): Sender {
         reason = failure.message;
         lost++;
       }
-      return { done: messages.length, lost, reason }; // as Python: nobody knows whether a datagram arrives
+      return { done: messages.length, lost, reason }; // as in Python: whether a datagram arrives is unknown
     },
     close: async () => {
       socket?.close();

@@ -1,17 +1,11 @@
-// syslog's socket on this machine, /dev/log for example. It takes datagrams as a rule, which the runtime can't send:
-// a small Python process does it (programs/unix_socket.py), with the Python that runs scripts.
+// A syslog socket of this machine, /dev/log for example. Most are datagram sockets, and node:dgram has no Unix domain
+// sockets: a small process of the Python that runs scripts sends the messages (unix_socket.py).
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { within } from "../lifecycle.ts";
-import program from "./programs/unix_socket.py" with { type: "text" };
-import type { Sender } from "./syslog-target.ts";
-
-/** A program and its first arguments. */
-export interface Command {
-  readonly file: string;
-  readonly args: readonly string[];
-}
+import { within } from "../../lifecycle.ts";
+import program from "./unix_socket.py" with { type: "text" };
+import type { Sender } from "./syslog.ts";
 
 type Helper = ChildProcessByStdio<Writable, Readable, null>;
 
@@ -19,11 +13,11 @@ type Helper = ChildProcessByStdio<Writable, Readable, null>;
 const answerTimeoutMs = 15_000;
 const endTimeoutMs = 1000;
 
-/** `python` is asked for when the first message is sent; it throws when there is none. */
-export function createUnixSender(
+/** `python` is called for the first message; it returns a command line, or throws when there is no Python. */
+export function createSocketSender(
   path: string,
   kind: "datagram" | "stream" | "any",
-  python: () => Command,
+  python: () => readonly string[],
 ): Sender {
   let helper: Helper | undefined;
   let answered: (line: string) => void = () => {};
@@ -31,7 +25,7 @@ export function createUnixSender(
 
   const started = (): Helper => {
     if (helper !== undefined) return helper;
-    const { file, args } = python();
+    const [file = "python3", ...args] = python();
     const made = spawn(file, [...args, "-I", "-S", "-c", program, path, kind], {
       stdio: ["pipe", "pipe", "ignore"],
       windowsHide: true,

@@ -1,9 +1,9 @@
-"""Sends messages to a socket of this machine in the server's place, which can't open a datagram socket itself.
+"""Sends messages to a Unix domain socket for the server, whose runtime has no such datagram sockets.
 
-Arguments: the socket's path, and `datagram`, `stream` or `any` (a datagram, then a stream). Standard input: batches,
-each a count and then as many messages behind their lengths, all numbers of 4 bytes, little-endian. Standard output:
-for each batch one line, how many of its messages are done with, how many of these were too long, and why not all were
-sent, with tabs between.
+Arguments: the socket's path, and `datagram`, `stream` or `any` (datagram, then stream). Standard input: batches, each
+a count and as many messages, each preceded by its length; numbers are 4 bytes, little-endian. Standard output: one line
+per batch, separated by tabs: how many of its messages are done, how many of these were too long, and why not all were
+sent.
 """
 
 import errno

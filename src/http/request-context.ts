@@ -1,29 +1,25 @@
-// What every request gets, whatever it asks for: an id, a logger, a signal for a client that has gone, the headers of
-// the service, and its line in the log. It talks to Node's own request and answer: a Fetch Request or Response that is
-// looked into is built first, which costs more than everything else on the way of a small call.
+// What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers, and its
+// line in the access log. It uses Node's own request and response: Hono builds a Fetch Request or Response as soon as one
+// is read, which costs more than all else on the way of a small call.
 
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../logging/logger.ts";
-import { logCaller } from "./caller.ts";
 import type { AppEnv } from "./types.ts";
 
-/** A request's own id is taken when it can stand in a log and a header: visible ASCII, not too long. */
+/** X-Request-ID is used if it can stand in a log and a header: visible ASCII of a bounded length. */
 const usableId = /^[\x21-\x7e]{1,128}$/;
 
-/**
- * Names the request, watches its connection, and puts `headers` on its answer, whatever that will be. The answer has
- * the name as `X-Request-ID`. `isDetailed`: the log also names the caller (caller.ts).
- */
-export function frame(
+/** Gives the request its context, and its response `headers` and `X-Request-ID`, whatever the response will be. */
+export function requestContext(
   headers: Readonly<Record<string, string>>,
   log: Logger,
-  isDetailed: boolean,
 ): MiddlewareHandler<AppEnv> {
   const fixed = Object.entries(headers);
+  // The file that access lines have always named: people's filters of the log may match it.
   const access = log.for("frame.ts").named("tabpy.access");
   const isLogged = access.isEnabled("INFO");
-  return function frame(c, next) {
+  return function requestContext(c, next) {
     const { incoming, outgoing } = c.env;
     const started = isLogged ? performance.now() : 0;
     const controller = new AbortController();
@@ -32,7 +28,6 @@ export function frame(
     outgoing.on("close", () => {
       const isGone = !outgoing.writableFinished;
       if (isGone) controller.abort();
-      if (isDetailed) logCaller(c);
       if (!isLogged) return;
       const outcome = isGone ? "client gone" : outgoing.statusCode;
       const time = (performance.now() - started).toFixed(2);

@@ -1,36 +1,35 @@
-// A log record and its attributes, by the names and types that Python's LogRecord gives them. How they are put into
-// a line is the affair of percent-style.ts, brace-style.ts and dollar-style.ts.
+// A log record and its attributes, by the names and types of Python's LogRecord. percent.ts, brace.ts and template.ts
+// put them into lines.
 
-import { type Level, levels } from "./levels.ts";
+import { type Level, levels } from "../levels.ts";
 
-/** What of a record doesn't change while the program runs. */
-export interface Surroundings {
+/** What is the same for all records of the program. */
+export interface ProcessInfo {
   readonly pid: number;
-  /** When logging began, in milliseconds since 1970. */
+  /** When the log was opened, in milliseconds since 1970. */
   readonly startedMs: number;
 }
 
-/** One thing that was said. */
 export interface LogRecord {
   readonly level: Level;
   /** The logger, `tabpy.app` for example. */
   readonly name: string;
-  /** The source file that said it. */
+  /** The source file that logged it. */
   readonly file: string;
-  /** The message as it was said. */
-  readonly said: string;
-  /** The message as lines show it: nothing in it can look like a record of its own (safe-text.ts). */
+  /** The message as it was logged. */
+  readonly text: string;
+  /** The message for a line: nothing in it can look like a record of its own (safe-text.ts). */
   readonly message: string;
-  /** The request that it is about. */
+  /** The request that it belongs to. */
   readonly callId: string | undefined;
   /** Milliseconds since 1970. */
   readonly createdMs: number;
-  readonly surroundings: Surroundings;
+  readonly process: ProcessInfo;
 }
 
 /**
- * A value as Python has it. Floats are told from integers, which JavaScript doesn't do. `isOwn`: each record has its
- * own; the others are the same for all records of a level, a logger and a file.
+ * A value with its Python type: JavaScript doesn't tell floats from integers. `isOwn`: it differs from record to record;
+ * the others are the same for all records of a level, a logger and a file.
  */
 export type Attribute = { readonly isOwn: boolean } & (
   | { readonly kind: "text"; readonly read: (record: LogRecord) => string }
@@ -45,8 +44,8 @@ const ownFloat = (read: (record: LogRecord) => number): Attribute => ({ kind: "f
 const none: Attribute = { kind: "none", isOwn: false };
 
 /**
- * Every attribute of https://docs.python.org/3/library/logging.html#logrecord-attributes but `asctime` and the
- * message's own arguments: messages come finished. A compiled source has no line numbers and no function names.
+ * Every attribute of https://docs.python.org/3/library/logging.html#logrecord-attributes but `asctime`, which needs a
+ * date format. `args` is empty: messages are complete. A compiled program has no line numbers and function names.
  */
 export const attributes: ReadonlyMap<string, Attribute> = new Map([
   ["name", text((record) => record.name)],
@@ -61,20 +60,17 @@ export const attributes: ReadonlyMap<string, Attribute> = new Map([
   ["exc_text", none],
   ["stack_info", none],
   ["lineno", integer(() => 0)],
-  ["funcName", text(() => unknownFunction)],
+  ["funcName", text(() => "(unknown function)")], // what Python writes when it can't find it
   ["created", ownFloat((record) => record.createdMs / 1000)],
   ["msecs", ownFloat((record) => record.createdMs % 1000)],
-  ["relativeCreated", ownFloat((record) => record.createdMs - record.surroundings.startedMs)],
-  ["thread", integer((record) => record.surroundings.pid)],
+  ["relativeCreated", ownFloat((record) => record.createdMs - record.process.startedMs)],
+  ["thread", integer((record) => record.process.pid)],
   ["threadName", text(() => "MainThread")],
   ["processName", text(() => "MainProcess")],
-  ["process", integer((record) => record.surroundings.pid)],
+  ["process", integer((record) => record.process.pid)],
   ["taskName", none],
   ["message", ownText((record) => record.message)],
 ]);
-
-/** What Python writes where it can't find out. */
-export const unknownFunction = "(unknown function)";
 
 /** `app` for `app.ts`. */
 export function moduleOf(file: string): string {

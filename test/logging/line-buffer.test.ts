@@ -1,24 +1,24 @@
-// LineQueue with descriptors of real files, pipes and terminals.
+// LineBuffer with descriptors of real files, pipes and terminals.
 
 import { afterAll, expect, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { gunzip, gzipSync } from "node:zlib";
-import { createDescriptorTarget } from "../../src/logging/descriptor-target.ts";
-import { LineQueue } from "../../src/logging/line-queue.ts";
+import { LineBuffer } from "../../src/logging/write/line-buffer.ts";
+import { createStreamTarget } from "../../src/logging/write/stream.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 
 const folder = folderUntil(afterAll);
 
-function createQueue(fd: number) {
+function createBuffer(fd: number) {
   const losses: string[] = [];
-  const queue = new LineQueue({
-    target: createDescriptorTarget(fd, "the log"),
+  const buffer = new LineBuffer({
+    target: createStreamTarget(fd, "the log"),
     lossLine: (text) => `LOSS ${text}`,
     onFault: (text) => losses.push(text),
   });
-  return { queue, losses, push: (line: string) => queue.push(line, 0) };
+  return { buffer, losses, push: (line: string) => buffer.push(line, 0) };
 }
 
 /** A pipe with a name. Its ends block, as those of a shell's pipe do; the reader is read without waiting. */
@@ -63,41 +63,42 @@ function isReadable(fd: number): boolean {
   }
 }
 
-test("LineQueue writes lines in order, each with its end", async () => {
+test("LineBuffer writes lines in order, each with its end", async () => {
   const path = join(folder, "log");
   const fd = openSync(path, "w");
-  const { queue, push } = createQueue(fd);
+  const { buffer, push } = createBuffer(fd);
   const lines = Array.from({ length: 5000 }, (_, at) => `line ${at} größe`);
   for (const line of lines.slice(0, 10)) push(line);
   await new Promise((resolve) => setImmediate(resolve));
   for (const line of lines.slice(10)) push(line);
-  await queue.stop();
+  await buffer.stop();
   closeSync(fd);
   expect(readFileSync(path, "utf8")).toBe(`${lines.join("\n")}\n`);
 });
 
-test("LineQueue writes within a second what nobody asks it to flush", async () => {
+test("LineBuffer writes lines that wait when write() is called", async () => {
   const path = join(folder, "unasked");
   const fd = openSync(path, "w");
-  const { queue, push } = createQueue(fd);
+  const { buffer, push } = createBuffer(fd);
   push("one line");
+  buffer.write();
   await until("the line", () => readFileSync(path, "utf8") === "one line\n", 1000);
-  await queue.stop();
+  await buffer.stop();
   closeSync(fd);
 });
 
-test("LineQueue.stop() resolves at once when nothing waits", async () => {
+test("LineBuffer.stop() resolves at once when it is empty", async () => {
   const fd = openSync(join(folder, "empty"), "w");
-  const { queue } = createQueue(fd);
-  await queue.stop();
-  await queue.stop();
+  const { buffer } = createBuffer(fd);
+  await buffer.stop();
+  await buffer.stop();
   closeSync(fd);
   expect(readFileSync(join(folder, "empty"), "utf8")).toBe("");
 });
 
-test("LineQueue doesn't wait for a reader that stands still; it drops lines and says how many", async () => {
+test("LineBuffer doesn't wait for a reader that has stopped; it drops lines and writes how many", async () => {
   using pipe = openPipe("still");
-  const { queue, push, losses } = createQueue(pipe.writer);
+  const { buffer, push, losses } = createBuffer(pipe.writer);
   const count = 40_000;
   const line = "x".repeat(999);
   // 40 MB into a pipe of 64 KiB: a write that waited would never come back.
@@ -109,7 +110,7 @@ test("LineQueue doesn't wait for a reader that stands still; it drops lines and 
     return text.includes("LOSS");
   });
   push("after");
-  await queue.stop();
+  await buffer.stop();
   text += readPipe(pipe.reader);
 
   const lines = text.trimEnd().split("\n");
@@ -122,12 +123,12 @@ test("LineQueue doesn't wait for a reader that stands still; it drops lines and 
   expect(losses[0]).toBe("Cannot write the log the log: its reader is too slow, 1 lines are lost so far");
 }, 30_000);
 
-test("createDescriptorTarget() holds up no thread for a pipe that nobody reads", async () => {
+test("createStreamTarget() blocks no thread for a pipe that nobody reads", async () => {
   using one = openPipe("threads-1");
   using two = openPipe("threads-2");
   using three = openPipe("threads-3");
-  const queues = [one, two, three].map((pipe) => createQueue(pipe.writer));
-  for (const { push } of queues) for (let at = 0; at < 1000; at++) push("x".repeat(999));
+  const buffers = [one, two, three].map((pipe) => createBuffer(pipe.writer));
+  for (const { push } of buffers) for (let at = 0; at < 1000; at++) push("x".repeat(999));
   for (const { reader } of [one, two, three])
     await until("the first bytes in a pipe", () => isReadable(reader));
   // There are as few threads as cores; each would wait in one of the pipes.
@@ -139,34 +140,35 @@ test("createDescriptorTarget() holds up no thread for a pipe that nobody reads",
     }),
   );
   expect(await unpacked).toEqual(["packed", "packed", "packed", "packed"]);
-  await Promise.all(queues.map(({ queue }) => queue.stop()));
+  await Promise.all(buffers.map(({ buffer }) => buffer.stop()));
 }, 20_000);
 
-test("LineQueue.stop() gives up on a reader that stands still", async () => {
+test("LineBuffer.stop() gives up on a reader that has stopped", async () => {
   using pipe = openPipe("stop");
-  const { queue, push } = createQueue(pipe.writer);
+  const { buffer, push } = createBuffer(pipe.writer);
   for (let at = 0; at < 1000; at++) push("x".repeat(999));
-  await queue.stop();
+  await buffer.stop();
   expect(readPipe(pipe.reader).length).toBeGreaterThan(0);
 });
 
-test("LineQueue goes on without a place to write to, and says so elsewhere", async () => {
+test("LineBuffer reports a target that can't be written, and doesn't fail", async () => {
   const fd = openSync(join(folder, "read-only"), constants.O_RDONLY | constants.O_CREAT);
-  const { queue, push, losses } = createQueue(fd);
+  const { buffer, push, losses } = createBuffer(fd);
   push("lost");
+  buffer.write();
   await until("the loss", () => losses.length > 0);
   push("lost too");
-  await queue.stop();
+  await buffer.stop();
   closeSync(fd);
   expect(losses[0]).toMatch(/^Cannot write the log the log: EBADF/);
   expect(readFileSync(join(folder, "read-only"), "utf8")).toBe("");
 });
 
-test("LineQueue keeps lines of a target that fails, in order and whole, until it takes them", async () => {
+test("LineBuffer keeps lines for a target that fails, in order and whole, until they are written", async () => {
   const taken: Buffer[] = [];
   let isBroken = true;
   const faults: string[] = [];
-  const queue = new LineQueue({
+  const buffer = new LineBuffer({
     target: {
       name: "target",
       // Takes seven bytes at a time, and fails with every other write.
@@ -182,17 +184,19 @@ test("LineQueue keeps lines of a target that fails, in order and whole, until it
     lossLine: (text) => text,
     onFault: (text) => faults.push(text),
   });
-  queue.push("first line", 0);
-  queue.push("second", 0);
+  buffer.push("first line", 0);
+  buffer.push("second", 0);
+  buffer.write();
   await until("both lines", () => Buffer.concat(taken).toString() === "first line\nsecond\n");
-  await queue.stop();
+  await buffer.stop();
   expect(faults).toEqual(["Cannot write the log target: half"]);
 });
 
-test("LineQueue writes a record again whole when its target begins anew in the middle of it", async () => {
+test("LineBuffer writes a half written record again whole when its target was reopened", async () => {
   const files: string[] = [""];
+  const faults: string[] = [];
   let room = 14;
-  const queue = new LineQueue({
+  const buffer = new LineBuffer({
     target: {
       name: "target",
       write: async ({ bytes }, from) => {
@@ -209,12 +213,39 @@ test("LineQueue writes a record again whole when its target begins anew in the m
       close: async () => {},
     },
     lossLine: (text) => text,
+    onFault: (text) => faults.push(text),
+  });
+  buffer.push("first line", 0);
+  buffer.push("second", 0);
+  buffer.write();
+  await until("the full target", () => faults.length > 0);
+  buffer.reopen();
+  await buffer.stop();
+  expect(files).toEqual(["first line\nsec", "second\n"]);
+});
+
+test("LineBuffer writes a batch that was completed during a write, without another push", async () => {
+  const taken: string[] = [];
+  let release = () => {};
+  const buffer = new LineBuffer({
+    target: {
+      name: "target",
+      write: async ({ bytes }, from) => {
+        if (taken.length === 0) await new Promise<void>((resolve) => (release = resolve));
+        taken.push(bytes.subarray(from).toString());
+        return { bytes: bytes.length - from, lost: 0, fault: undefined };
+      },
+      reopen: async () => false,
+      close: async () => {},
+    },
+    lossLine: (text) => text,
     onFault: () => {},
   });
-  queue.push("first line", 0);
-  queue.push("second", 0);
-  await until("the full target", () => room === 0);
-  queue.reopen();
-  await queue.stop();
-  expect(files).toEqual(["first line\nsec", "second\n"]);
+  buffer.push("first", 0);
+  buffer.write();
+  const long = "x".repeat(70_000); // a batch of its own
+  buffer.push(long, 0);
+  release();
+  await until("both lines", () => taken.join("") === `first\n${long}\n`, 2000);
+  await buffer.stop();
 });

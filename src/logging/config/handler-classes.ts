@@ -1,90 +1,51 @@
-// The handler classes that a config file may name, with the parameters that they have in Python, and what of their
-// arguments is used. Plain data: handlers.ts opens what it describes.
+// The handler classes that a config file may name: the parameters that they have in Python, and how their arguments
+// become a TargetSpec. Nothing is opened here.
 
 import { resolve } from "node:path";
-import { TabPyError } from "../errors.ts";
+import { TabPyError } from "../../errors.ts";
+import type { FileSpec, TargetSpec, When } from "../spec.ts";
 import { HandlerArguments } from "./arguments.ts";
-import { parseWhen, type When } from "./rollover-time.ts";
-
-/** How a file is opened and written. */
-export interface FileSpec {
-  readonly path: string;
-  /** Append, begin anew, or fail when it is there. */
-  readonly mode: "a" | "w" | "x";
-  readonly encoding: "utf8" | "latin1" | "ascii";
-  /** Open with the first line. */
-  readonly isDelayed: boolean;
-}
-
-export type TargetSpec =
-  | { readonly kind: "null" }
-  | { readonly kind: "stream"; readonly stream: "stdout" | "stderr" }
-  | { readonly kind: "file"; readonly file: FileSpec }
-  /** Opened anew when the file at its path is another one. */
-  | { readonly kind: "watched"; readonly file: FileSpec }
-  | { readonly kind: "size"; readonly file: FileSpec; readonly maxBytes: number; readonly backups: number }
-  | { readonly kind: "time"; readonly file: FileSpec; readonly when: When; readonly backups: number }
-  | {
-      readonly kind: "syslog";
-      readonly address: string | { readonly host: string; readonly port: number };
-      readonly facility: number;
-      /** Undefined: a datagram; at a path a datagram, then a stream. */
-      readonly socket: "datagram" | "stream" | undefined;
-    };
 
 interface HandlerClass {
-  /** The parameters of its constructor, in Python's order. */
-  readonly parameters: readonly string[];
+  /** The parameters of its constructor, in Python's order, with spaces between. */
+  readonly parameters: string;
   readonly read: (args: HandlerArguments) => TargetSpec;
 }
 
 const classes: Readonly<Record<string, HandlerClass>> = {
   StreamHandler: {
-    parameters: ["stream"],
+    parameters: "stream",
     read: (args) => ({ kind: "stream", stream: args.stream("stream") }),
   },
   FileHandler: {
-    parameters: ["filename", "mode", "encoding", "delay", "errors"],
+    parameters: "filename mode encoding delay errors",
     read: (args) => ({ kind: "file", file: fileSpec(args) }),
   },
-  NullHandler: { parameters: ["level"], read: () => ({ kind: "null" }) },
+  NullHandler: { parameters: "level", read: () => ({ kind: "null" }) },
   "handlers.WatchedFileHandler": {
-    parameters: ["filename", "mode", "encoding", "delay", "errors"],
+    parameters: "filename mode encoding delay errors",
     read: (args) => ({ kind: "watched", file: fileSpec(args) }),
   },
   "handlers.RotatingFileHandler": {
-    parameters: ["filename", "mode", "maxBytes", "backupCount", "encoding", "delay", "errors"],
+    parameters: "filename mode maxBytes backupCount encoding delay errors",
     read: (args) => {
       const maxBytes = args.integer("maxBytes", 0);
-      // Python appends where it rotates: "w" would lose what an earlier run has written.
+      // As in Python: "w" would lose what an earlier run wrote, so files that rotate are always appended to.
       const file = fileSpec(args, maxBytes > 0 ? "a" : undefined);
       return { kind: "size", file, maxBytes, backups: args.integer("backupCount", 0) };
     },
   },
   "handlers.TimedRotatingFileHandler": {
-    parameters: [
-      "filename",
-      "when",
-      "interval",
-      "backupCount",
-      "encoding",
-      "delay",
-      "utc",
-      "atTime",
-      "errors",
-    ],
+    parameters: "filename when interval backupCount encoding delay utc atTime errors",
     read: (args) => {
       if (args.given("atTime") !== undefined)
         throw args.fault("atTime", "None: a time of day is not offered");
-      const interval = args.integer("interval", 1);
-      const when = parseWhen(args.text("when") ?? "h", interval, args.boolean("utc"));
-      if (when === undefined) throw args.fault("when", "S, M, H, D, midnight or W0 to W6");
-      if (interval < 1) throw args.fault("interval", "an integer from 1");
-      return { kind: "time", file: fileSpec(args, "a"), when, backups: args.integer("backupCount", 0) };
+      const backups = args.integer("backupCount", 0);
+      return { kind: "time", when: readWhen(args), file: fileSpec(args, "a"), backups };
     },
   },
   "handlers.SysLogHandler": {
-    parameters: ["address", "facility", "socktype"],
+    parameters: "address facility socktype",
     read: (args) => ({
       kind: "syslog",
       address: args.address("address"),
@@ -95,11 +56,11 @@ const classes: Readonly<Record<string, HandlerClass>> = {
 };
 
 /**
- * What a handler's section asks for.
+ * Where a handler writes.
  *
  * @param name the class as the section has it: `StreamHandler`, `handlers.X`, `logging.handlers.X`.
- * @param place what messages call the section.
- * @throws TabPyError `config` for a class or an argument that isn't there.
+ * @param place the section's name in messages.
+ * @throws TabPyError `config` for an unknown class or an argument that doesn't fit.
  */
 export function readTarget(
   name: string,
@@ -112,7 +73,18 @@ export function readTarget(
     const known = Object.keys(classes).join(", ");
     throw new TabPyError("config", `Cannot use class "${name}" (${place}): expected ${known}`);
   }
-  return found.read(HandlerArguments.bind(args, kwargs, found.parameters, place));
+  return found.read(HandlerArguments.bind(args, kwargs, found.parameters.split(" "), place));
+}
+
+/** S, M, H, D, midnight, W0 (Monday) to W6, in any case. */
+function readWhen(args: HandlerArguments): When {
+  const pattern = /^(S|M|H|D|MIDNIGHT|W(?=[0-6]))([0-6])?$/;
+  const [, unit, day] = pattern.exec((args.text("when") ?? "h").toUpperCase()) ?? [];
+  if (unit === undefined || (day !== undefined && unit !== "W"))
+    throw args.fault("when", "S, M, H, D, midnight or W0 to W6");
+  const interval = args.integer("interval", 1);
+  if (interval < 1) throw args.fault("interval", "an integer from 1");
+  return { unit: unit as When["unit"], day: Number(day ?? 0), interval, isUtc: args.boolean("utc") };
 }
 
 function fileSpec(args: HandlerArguments, fixedMode?: "a"): FileSpec {
@@ -123,7 +95,7 @@ function fileSpec(args: HandlerArguments, fixedMode?: "a"): FileSpec {
   if (mode !== "a" && mode !== "w" && mode !== "x") throw args.fault("mode", "'a' or 'w'");
   const encoding = encodings[(args.text("encoding") ?? "utf-8").toLowerCase().replaceAll("_", "-")];
   if (encoding === undefined) throw args.fault("encoding", Object.keys(encodings).join(", "));
-  args.text("errors"); // what an encoding can't hold is escaped, whatever this says: no line is lost for it
+  args.text("errors"); // without effect: characters that the encoding doesn't have are always escaped
   return { path: resolve(filename), mode: fixedMode ?? mode, encoding, isDelayed: args.boolean("delay") };
 }
 

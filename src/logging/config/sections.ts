@@ -1,55 +1,32 @@
-// The logging sections of a config file, in the form of Python's logging.config.fileConfig: read and checked, nothing
-// is opened. https://docs.python.org/3/library/logging.config.html#logging-config-fileformat is the rule book;
-// docs/logging.md says where this differs.
+// The logging sections of a config file, in the form of Python's logging.config.fileConfig, read and checked into a
+// LoggingSpec; nothing is opened. https://docs.python.org/3/library/logging.config.html#logging-config-fileformat has the
+// rules, docs/logging.md the differences.
 
 import { join } from "node:path";
-import { TabPyError } from "../errors.ts";
-import type { IniFile } from "../ini.ts";
-import type { FormatSpec } from "./formatter.ts";
-import { createFormatter } from "./formatter.ts";
-import { readTarget, type TargetSpec } from "./handler-specs.ts";
-import { levels, parseLevel, wantedLevel } from "./levels.ts";
-import { defaultFormat } from "./logger.ts";
+import { TabPyError } from "../../errors.ts";
+import type { IniFile } from "../../ini.ts";
+import { createFormatter } from "../format/formatter.ts";
+import { levels, parseLevel } from "../levels.ts";
+import {
+  type FormatSpec,
+  type FormatterSpec,
+  type HandlerSpec,
+  type LoggerSpec,
+  type LoggingSpec,
+  messageOnly,
+} from "../spec.ts";
+import { readTarget } from "./handler-classes.ts";
 
-export type FormatterSpec =
-  | { readonly kind: "format"; readonly format: FormatSpec }
-  | { readonly kind: "json" };
-
-export interface HandlerSpec {
-  readonly name: string;
-  readonly target: TargetSpec;
-  /** 0 takes everything. */
-  readonly levelNumber: number;
-  readonly formatter: FormatterSpec;
-}
-
-export interface LoggerSpec {
-  /** Empty for the root. */
-  readonly name: string;
-  /** 0: the level of the logger above. */
-  readonly levelNumber: number;
-  readonly handlers: readonly HandlerSpec[];
-  /** Whether handlers of the loggers above get its records too. */
-  readonly isPropagating: boolean;
-}
-
-export interface LoggingSpec {
-  /** All that are listed: those that no logger has are opened too. */
-  readonly handlers: readonly HandlerSpec[];
-  readonly loggers: readonly LoggerSpec[];
-  /** Whether folders of log files are made when they are missing: those of the default alone. */
-  readonly isDefault: boolean;
-  /** For the log: sections that have no effect. */
-  readonly warnings: readonly string[];
-}
-
-const lists = ["loggers", "handlers", "formatters"] as const;
-const messageOnly: FormatterSpec = {
-  kind: "format",
-  format: { format: undefined, datefmt: undefined, style: "%" },
+/** TabPy's default form of a line. */
+export const defaultFormat: FormatSpec = {
+  format: "%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s",
+  datefmt: "%Y-%m-%d,%H:%M:%S",
+  style: "%",
 };
 
-/** What the file asks for; TabPy's default where it has no logging sections. Throws TabPyError `config`. */
+const lists = ["loggers", "handlers", "formatters"] as const;
+
+/** What the file asks for, or TabPy's default when it has no logging sections. Throws TabPyError `config`. */
 export function readLogging(file: IniFile | undefined, statePath: string): LoggingSpec {
   if (file === undefined || !lists.some((list) => file.hasSection(list))) {
     const unused = (file?.sections() ?? []).filter((name) => /^(logger|handler|formatter)_/.test(name));
@@ -59,20 +36,19 @@ export function readLogging(file: IniFile | undefined, statePath: string): Loggi
     const root = defaultRoot(statePath);
     return { handlers: root.handlers, loggers: [root], isDefault: true, warnings };
   }
-  const sections = new Sections(file);
   const formatters = new Map<string, FormatterSpec>();
-  for (const key of sections.keys("formatters"))
-    formatters.set(key, readFormatter(sections.of("formatter", key)));
+  for (const key of readKeys(file, "formatters"))
+    formatters.set(key, readFormatter(sectionOf(file, "formatter", key)));
   const handlers = new Map<string, HandlerSpec>();
-  for (const key of sections.keys("handlers"))
-    handlers.set(key, readHandler(key, sections.of("handler", key), formatters));
-  const keys = sections.keys("loggers");
-  if (!keys.includes("root")) throw sections.fault("loggers", "keys", "a list with root in it");
-  const loggers = keys.map((key) => readLogger(key, sections.of("logger", key), handlers));
+  for (const key of readKeys(file, "handlers"))
+    handlers.set(key, readHandler(key, sectionOf(file, "handler", key), formatters));
+  const keys = readKeys(file, "loggers");
+  if (!keys.includes("root")) throw new Section(file, "loggers").fault("keys", "a list with root in it");
+  const loggers = keys.map((key) => readLogger(key, sectionOf(file, "logger", key), handlers));
   return { handlers: [...handlers.values()], loggers, isDefault: false, warnings: [] };
 }
 
-/** TabPy's: the console at INFO, and a file at DEBUG that rotates. */
+/** The console at INFO, and a rotating file at DEBUG. */
 function defaultRoot(statePath: string): LoggerSpec {
   const formatter: FormatterSpec = { kind: "format", format: defaultFormat };
   const path = join(statePath, "tabpy_log.log");
@@ -98,31 +74,22 @@ function defaultRoot(statePath: string): LoggerSpec {
   };
 }
 
-/** Options of the file's sections. The environment, which `%(NAME)s` may name, is no option of theirs. */
-class Sections {
-  readonly #file: IniFile;
-
-  constructor(file: IniFile) {
-    this.#file = file;
-  }
-
-  keys(list: (typeof lists)[number]): string[] {
-    const text = this.#file.hasSection(list) ? new Section(this.#file, list).get("keys") : undefined;
-    if (text === undefined) throw this.fault(list, "keys", "a section with that option");
-    return text === "" ? [] : [...new Set(text.split(",").map((key) => key.trim()))];
-  }
-
-  of(kind: "logger" | "handler" | "formatter", key: string): Section {
-    const name = `${kind}_${key}`;
-    if (this.#file.hasSection(name)) return new Section(this.#file, name);
-    throw this.fault(`${kind}s`, "keys", `a section [${name}] for "${key}"`);
-  }
-
-  fault(section: string, option: string, wanted: string): TabPyError {
-    return new Section(this.#file, section).fault(option, wanted);
-  }
+/** The names in one of the lists. */
+function readKeys(file: IniFile, list: (typeof lists)[number]): string[] {
+  const section = new Section(file, list);
+  const text = file.hasSection(list) ? section.get("keys") : undefined;
+  if (text === undefined) throw section.fault("keys", "a section with that option");
+  return text === "" ? [] : [...new Set(text.split(",").map((key) => key.trim()))];
 }
 
+/** The section of a name in a list. */
+function sectionOf(file: IniFile, kind: "logger" | "handler" | "formatter", key: string): Section {
+  const name = `${kind}_${key}`;
+  if (file.hasSection(name)) return new Section(file, name);
+  throw new Section(file, `${kind}s`).fault("keys", `a section [${name}] for "${key}"`);
+}
+
+/** The options that stand in one section; `%(NAME)s` may also name the environment, which has no options. */
 class Section {
   readonly #file: IniFile;
   readonly name: string;
@@ -137,7 +104,7 @@ class Section {
     return this.#isThere(option) ? this.#file.get(this.name, option) : undefined;
   }
 
-  /** As it stands in the file. */
+  /** As written in the file. */
   raw(option: string): string | undefined {
     return this.#isThere(option) ? this.#file.raw(this.name, option) : undefined;
   }
@@ -172,12 +139,7 @@ function readFormatter(section: Section): FormatterSpec {
   const style = section.raw("style") ?? "%";
   if (style !== "%" && style !== "{" && style !== "$") throw section.fault("style", "%, { or $");
   const format: FormatSpec = { format: section.raw("format"), datefmt: section.raw("datefmt"), style };
-  try {
-    createFormatter(format, () => "");
-  } catch (error) {
-    if (error instanceof TabPyError) throw section.fault("format", error.message.replace("expected ", ""));
-    throw error;
-  }
+  createFormatter(format, (option, wanted) => section.fault(option, wanted)); // only to check it
   return { kind: "format", format };
 }
 
@@ -219,7 +181,7 @@ function readLogger(key: string, section: Section, known: ReadonlyMap<string, Ha
   return { name, levelNumber, handlers: unique(handlers), isPropagating: Number(propagate) !== 0 };
 }
 
-/** A logger has a handler once, however often its name stands there. */
+/** A handler that is named twice gets each record once. */
 function unique(handlers: readonly HandlerSpec[]): HandlerSpec[] {
   return [...new Set(handlers)];
 }
@@ -228,6 +190,7 @@ function readLevel(section: Section, otherwise: number): number {
   const text = section.get("level");
   if (text === undefined) return otherwise;
   const level = parseLevel(text);
-  if (level === undefined) throw section.fault("level", wantedLevel);
+  if (level === undefined)
+    throw section.fault("level", "DEBUG, INFO, WARNING, ERROR, CRITICAL, NOTSET or a number");
   return level;
 }
