@@ -43,7 +43,12 @@ test("docs/settings.md has the settings in the groups of the table", () => {
 test("the documents and --help name no setting that isn't there", () => {
   const others = [
     "README.md",
+    "docs/https.md",
     "docs/operations.md",
+    "docs/python.md",
+    "docs/service.md",
+    "docs/tableau.md",
+    "docs/users.md",
     "CHANGELOG.md",
     "scripts/tabpy.service",
     "scripts/start",
