@@ -401,7 +401,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       server.process.kill(signal);
       expect(await server.exited).toBe(1); // long before TABPY_DRAIN_TIMEOUT, as this test has a time limit
       await held.answer;
-      await server.expectNothingLeft(3000);
+      await server.expectNothingLeft();
     },
     testMs,
   );
