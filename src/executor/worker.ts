@@ -27,7 +27,7 @@ import type { SpawnWorker, WorkerProcess } from "./process/spawn.ts";
 const startTimeoutMs = 30_000;
 /** How long the channel may close after the process has ended, and the reverse. */
 const channelCloseTimeoutMs = 1000;
-/** How long a call may go on whose client has gone: most end sooner than a new worker would start. */
+/** How long a call may continue whose client has gone: most calls end sooner than a new worker would start. */
 const cancelGraceMs = 100;
 /** How much output of an interpreter that doesn't start is quoted. */
 const quotedStartOutput = 500;
@@ -157,13 +157,13 @@ export class Worker {
    */
   async start(): Promise<void> {
     try {
-      const hello = await within(this.#hello.promise, startTimeoutMs, "it did not say what it is in 30 s");
+      const hello = await within(this.#hello.promise, startTimeoutMs, "it did not send hello within 30 s");
       const refusal = this.#options.refuse(hello);
       if (refusal !== undefined) throw new TabPyError("config", refusal);
       this.#writer.write({ id: 0, kind: "start", marker: this.#marker, ...this.#options.settings }, [
         sourcesBody,
       ]);
-      const ready = await within(this.#ready.promise, startTimeoutMs, "it was not ready in 30 s");
+      const ready = await within(this.#ready.promise, startTimeoutMs, "it was not ready within 30 s");
       this.pid = ready.pid;
       if (this.#state.kind === "starting") this.#state = { kind: "ready" };
     } catch (error) {

@@ -39,7 +39,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: true });
   app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
   if (limits.isGzipEnabled) app.use(gzip());
-  // A preflight has no credentials, and says nothing about what is there.
+  // A preflight has no credentials, and its answer reveals nothing.
   app.options("*", (c) => {
     if (options.isLogDetailed) logCaller(c);
     return jsonAnswer({});

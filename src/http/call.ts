@@ -23,7 +23,7 @@ export interface Answers {
 type RunWithBody = (what: Call["what"], timeoutMs: number | undefined) => Promise<Reply>;
 
 /**
- * Handles a request: `run` runs its call, once or again, and says how to answer. It also gets the body, which is held
+ * Handles a request: `run` runs its call, once or again, and returns how to answer. It also gets the body, which is kept
  * until the answer is made.
  */
 export type HandleCall = (

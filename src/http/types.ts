@@ -15,11 +15,11 @@ export interface AppEnv {
   Variables: {
     /** Names this request in the log and in its answer's `X-Request-ID`. */
     callId: string;
-    /** Says things about this request. */
+    /** Logs records about this request. */
     log: Logger;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
-    /** Who came in with a password, as the password file writes the name. */
+    /** The user who has logged in, as the password file writes the name; undefined without a password file. */
     user: string | undefined;
   };
 }
@@ -51,7 +51,7 @@ export interface TimeLimit {
 export interface AppOptions {
   readonly service: ServiceInfo;
   readonly execute: Execute;
-  /** Undefined: no password file, everyone may come in. */
+  /** Undefined without a password file: every request is allowed. */
   readonly authenticate: Authenticate | undefined;
   /** The body of `GET /info`. */
   readonly info: unknown;

@@ -25,6 +25,7 @@ import start from "./worker/start.py" with { type: "text" };
 import tabpy from "./tabpy/__init__.py" with { type: "text" };
 import tabpyTools from "./tabpy/tabpy_tools/__init__.py" with { type: "text" };
 import archives from "./tabpy/tabpy_tools/archives.py" with { type: "text" };
+import clientArguments from "./tabpy/tabpy_tools/arguments.py" with { type: "text" };
 import client from "./tabpy/tabpy_tools/client.py" with { type: "text" };
 import customQueryObject from "./tabpy/tabpy_tools/custom_query_object.py" with { type: "text" };
 import deployment from "./tabpy/tabpy_tools/deployment.py" with { type: "text" };
@@ -43,6 +44,7 @@ export const clientSources: Readonly<Record<string, string>> = {
   tabpy,
   "tabpy.tabpy_tools": tabpyTools,
   "tabpy.tabpy_tools.archives": archives,
+  "tabpy.tabpy_tools.arguments": clientArguments,
   "tabpy.tabpy_tools.client": client,
   "tabpy.tabpy_tools.custom_query_object": customQueryObject,
   "tabpy.tabpy_tools.deployment": deployment,

@@ -1,5 +1,5 @@
-// Finding the user's Python: from TABPY_PYTHON or the usual names to a command that can be spawned, and whether
-// what answered is a Python that the worker program runs on.
+// Finds the user's Python: from TABPY_PYTHON or the usual names to a command that can be spawned; and checks that it is
+// a Python on which the worker program runs.
 
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, sep } from "node:path";
@@ -19,7 +19,7 @@ const wanted = "CPython 3.9 or newer";
 const remedy = "set TABPY_PYTHON to the path of one";
 
 /**
- * The commands to try, in order, each a program that is there.
+ * The commands to try, in order; each one exists.
  *
  * @param setting TABPY_PYTHON: a path, or a command with arguments; undefined for the usual names.
  * @param env where PATH is looked up.
@@ -51,7 +51,7 @@ export function unsuitable(command: Command, hello: HelloHeader): string | undef
   return `${commandText(command)} is ${name} ${hello.version.join(".")} (${hello.executable})`;
 }
 
-/** The one error for interpreters that were found but don't serve; `found` says of each what it is. */
+/** The one error for interpreters that were found but can't be used; `found` describes each of them. */
 export function noSuitablePython(found: readonly string[]): TabPyError {
   return new TabPyError(
     "config",

@@ -1,10 +1,14 @@
 // Resident memory of workers, from /proc (Linux). Elsewhere nothing is measured and no limit is enforced.
 
 import { readFile } from "node:fs/promises";
-import type { Worker } from "../worker.ts";
+
+/** What is measured: a worker, whose process id is not known at first. */
+interface Measured {
+  readonly pid: number | undefined;
+}
 
 const pageBytes = 4096;
-/** A script that eats memory gets this long before it is noticed. */
+/** How often memory is measured. */
 const intervalMs = 100;
 
 /**
@@ -12,10 +16,10 @@ const intervalMs = 100;
  *
  * @returns ends the watch.
  */
-export function watchMemory(
-  workers: () => Iterable<Worker>,
+export function watchMemory<W extends Measured>(
+  workers: () => Iterable<W>,
   limitBytes: number,
-  onTooLarge: (worker: Worker, bytes: number) => void,
+  onTooLarge: (worker: W, bytes: number) => void,
 ): () => void {
   const timer = setInterval(() => {
     for (const worker of workers()) {

@@ -1,16 +1,16 @@
-// The ways to end a worker process. On POSIX its keeper (programs/worker/reaper.py) ends everything below it when asked
-// with SIGTERM; only a keeper that doesn't is killed, together with the worker's process group.
+// The ways to end a worker process. On POSIX its reaper (programs/worker/reaper.py) kills everything below it on
+// SIGTERM; a reaper that doesn't is killed itself, together with the worker's process group.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 
-/** Ask for the end of the process and everything that it started. Does not wait. */
+/** Ask for the end of the process and everything that it started. Doesn't wait. */
 export function requestEnd(child: ChildProcess): void {
   if (process.platform === "win32") endTree(child.pid);
   else child.kill("SIGTERM");
 }
 
-/** End what is left: the process itself, and the process group of the worker below it. */
+/** Kill what is left: the process itself, and the process group of the worker below it. */
 export function forceEnd(child: ChildProcess | undefined, workerPid: number | undefined): void {
   if (process.platform === "win32") {
     endTree(child?.pid);
@@ -21,13 +21,13 @@ export function forceEnd(child: ChildProcess | undefined, workerPid: number | un
   try {
     process.kill(-workerPid, "SIGKILL");
   } catch {
-    // ESRCH: nothing is left, as it should be
+    // ESRCH: nothing is left
   }
 }
 
 /**
- * End every process whose environment holds `mark`, wherever it has gone (Linux): for a keeper that was killed by a
- * script and could not look after what the script started.
+ * Kill every process whose environment has `mark`, also outside the process group (Linux): for a reaper that a script
+ * has killed.
  */
 export async function endMarked(mark: string): Promise<void> {
   const names = await readdir("/proc").catch(() => []);

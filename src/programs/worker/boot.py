@@ -1,8 +1,8 @@
 # A Python worker of the TabPy server.
-# The first thing on a fresh interpreter's standard input: says which Python this is, then receives the worker
-# program there. It must parse on every Python since 2.6, so that an old one gets a clear refusal, not a SyntaxError.
+# The first program on a fresh interpreter's standard input: writes which Python this is, then reads the worker program
+# there. It must parse on every Python since 2.6, so that an old one is refused clearly, not with a SyntaxError.
 import sys
-if sys.path[:1] == [""]:  # -c puts the current folder first: nothing may be imported from there by accident
+if sys.path[:1] == [""]:  # -c puts the current folder first: nothing may be imported from there
     del sys.path[0]
 import json, os, struct
 

@@ -1,7 +1,7 @@
-"""Deployed functions: from an archive to a query object, and what can be said of one that doesn't load.
+"""Deployed functions: loads an archive as a query object, or explains why it can't be loaded.
 
-An archive is a pickle of a `tabpy.tabpy_tools.custom_query_object.CustomQueryObject`, made with cloudpickle. Which
-archive serves which name is the server's affair.
+An archive is a pickle of a `tabpy.tabpy_tools.custom_query_object.CustomQueryObject`, made with cloudpickle. The
+server decides which archive serves which name.
 """
 
 import json
@@ -11,8 +11,8 @@ import platform
 import sys
 from collections import OrderedDict
 
-# What CPython says of a pickle that another version has made: of its code objects, its protocol, its cloudpickle.
-_SMELLS = (
+# Parts of the errors that CPython raises for a pickle of another version: of its code objects, protocol or cloudpickle.
+_VERSION_MISMATCH_TEXTS = (
     "code() argument",
     "code expected at",
     "code() takes",
@@ -30,15 +30,15 @@ MAX_FACT_CHARACTERS = 64
 
 
 class NotLoaded(Exception):
-    """The archive of a function can't be loaded; the text says why."""
+    """The archive of a function can't be loaded; the text tells why."""
 
 
 class ModelCache:
     """Query objects by archive; the least recently used leave first.
 
-    Threads of a script may ask at one time: each step is one of the dict's own, and what is gone by then is passed
-    over. No lock is held while an archive loads, which a process forked meanwhile would wait for in vain. `load`
-    is the function of that name, or calls it.
+    Threads of a script may use it concurrently: each step is one atomic operation of the dict, and entries that are
+    gone by then are skipped. No lock is held while an archive loads: a process forked meanwhile would wait for it for
+    ever. `load` is the function of that name, or calls it.
     """
 
     def __init__(self, size, load):
@@ -100,9 +100,9 @@ def _explain(error, folder):
         text = type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         text += " (looked for by %s)" % sys.executable
-    smells = isinstance(error, (AttributeError, TypeError, ValueError, SystemError, ImportError)) and any(
-        smell in text for smell in _SMELLS)
-    if _facts(folder) or smells:
+    is_mismatch = isinstance(error, (AttributeError, TypeError, ValueError, SystemError, ImportError)) and any(
+        part in text for part in _VERSION_MISMATCH_TEXTS)
+    if _facts(folder) or is_mismatch:
         difference = version_difference(folder)
         if difference is not None:
             text += "; " + difference
@@ -110,7 +110,7 @@ def _explain(error, folder):
 
 
 def _facts(folder):
-    """What deployment.json says; whoever put it there may have put anything there."""
+    """The content of deployment.json, as far as it has the form that it should have."""
     try:
         with open(os.path.join(folder, FACTS_NAME), encoding="utf-8") as file:
             facts = json.load(file)

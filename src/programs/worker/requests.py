@@ -1,13 +1,13 @@
 """POST /evaluate: from the bytes of a request to a script that can run.
 
-Reading is `json`'s; `orjson` does it faster where that Python has it, unless the answer could differ.
+Bodies are read with `json`, or faster with `orjson` where that Python has it, unless the result could differ.
 """
 
 import json
 
 from _tabpy_worker.scripts import EmptyScript
 
-# Longer numbers may be integers that orjson turns into floats: 64 bits hold 18 digits for certain.
+# Longer numbers may be integers that orjson turns into floats: 18 digits always fit into 64 bits.
 _LONG_NUMBER = b"0" * 19
 _PIECE = 16 * 1024
 _DIGITS_ONLY = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
@@ -15,7 +15,7 @@ _ARGUMENT_NAMES = {count: tuple("_arg%d" % (at + 1) for at in range(count)) for 
 
 
 class Rejected(Exception):
-    """The request is not well formed; `message` and `info` are the members of the answer."""
+    """The request is malformed; `message` and `info` are the members of the answer."""
 
     def __init__(self, message, info=None):
         super().__init__(message)
@@ -24,7 +24,7 @@ class Rejected(Exception):
 
 
 class MalformedJson(Exception):
-    """A body is no JSON; the text is `Type : text` in the words of `json`."""
+    """A body is not JSON; the text is `Type : text` of the error that `json` raises."""
 
 
 def read_json(body, orjson=None):
@@ -34,7 +34,7 @@ def read_json(body, orjson=None):
             try:
                 return orjson.loads(body)
             except ValueError:
-                pass  # NaN literals, lone surrogates, a byte order mark: json decides, and words the error
+                pass  # NaN literals, lone surrogates, a byte order mark: json decides, and raises the error
     try:
         text = str(body, "utf-8")
         if text.startswith("\ufeff"):
@@ -46,8 +46,8 @@ def read_json(body, orjson=None):
 
 
 def _has_long_number(body):
-    """Whether so many digits stand side by side that they may be an integer of more than 64 bits."""
-    for start in range(0, len(body), _PIECE):  # piece by piece: what fits into the processor's cache is faster
+    """Whether the body has a run of digits that may be an integer of more than 64 bits."""
+    for start in range(0, len(body), _PIECE):  # piece by piece: faster, as each fits into the processor's cache
         piece = bytes(body[start:start + _PIECE + len(_LONG_NUMBER) - 1])
         if _LONG_NUMBER in piece.translate(_DIGITS_ONLY):
             return True

@@ -1,7 +1,7 @@
 """The `tabpy` that a script sees: `tabpy.query` calls deployed functions in this same process.
 
-Which archive stands behind a name is the server's to say; what it said holds for as long as its registry is the
-one that the call's `revision` names.
+The server resolves names to archives. Its answers stay valid while the call's `revision`, that of the server's
+registry, is the same.
 """
 
 from _tabpy_worker import errors, queries
@@ -23,7 +23,7 @@ class FailedReply(dict):
 
 
 class Endpoints:
-    """What the server says of names, asked once for each name and revision; for what isn't there, each time."""
+    """The server's resolutions of names, cached for each revision. Names without an archive are asked for each time."""
 
     def __init__(self, ask):
         self._ask = ask
@@ -31,7 +31,7 @@ class Endpoints:
         self._known = {}
 
     def start_call(self, revision):
-        """Forget what was said of another revision."""
+        """Forget resolutions of another revision."""
         if revision != self._revision:
             self._revision = revision
             self._known.clear()
@@ -88,7 +88,7 @@ class TabPy:
             try:
                 return self._models.get(model), model
             except NotLoaded:
-                # A long script may ask for what has been replaced since: once more, with what the server says now.
+                # The archive may have been replaced while a long script ran: resolve the name once more.
                 self._endpoints.forget(name)
                 if is_last:
                     raise _Unavailable(
@@ -96,7 +96,7 @@ class TabPy:
 
 
 class _Unavailable(Exception):
-    """A function can't be called; `reply` says why."""
+    """A function can't be called; `reply` tells why."""
 
     def __init__(self, reply):
         super().__init__(reply["message"])

@@ -1,14 +1,13 @@
 """Client of a TabPy server: deploys, calls and manages Python functions.
 
-Needs the standard library alone, and cloudpickle to deploy. HTTP is in rest.py, saving functions in archives.py,
-bringing them to the server in deployment.py.
+Needs only the standard library, and cloudpickle to deploy. HTTP is in rest.py, saving functions in archives.py,
+bringing them to the server in deployment.py, checks of arguments in arguments.py.
 """
 
-import re
 import tempfile
-import urllib.parse
 
 from tabpy.tabpy_tools.archives import as_query_object, write_archive
+from tabpy.tabpy_tools.arguments import check_name, checked_seconds, given, quoted
 from tabpy.tabpy_tools.deployment import LoadError, archive_folder, send_archive, wait_until_loaded
 from tabpy.tabpy_tools.rest import ResponseError, Service
 
@@ -38,6 +37,8 @@ class Client:
     ------
     ValueError
         An argument can't be used.
+    ResponseError, OSError
+        Of every method that asks the server: it answered with an error, or can't be reached.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class Client:
 
     @query_timeout.setter
     def query_timeout(self, seconds):
-        self._query_timeout = _checked_seconds("query_timeout", seconds)
+        self._query_timeout = checked_seconds("query_timeout", seconds)
 
     @property
     def load_timeout(self):
@@ -74,7 +75,7 @@ class Client:
 
     @load_timeout.setter
     def load_timeout(self, seconds):
-        self._load_timeout = _checked_seconds("load_timeout", seconds)
+        self._load_timeout = checked_seconds("load_timeout", seconds)
 
     def set_credentials(self, username, password):
         """Send these with every call from now on.
@@ -119,14 +120,12 @@ class Client:
 
         Examples
         --------
-        >>> client.query("add", 3, 4)["response"]
-        7
         >>> client.query("add", x=3, y=4)["response"]
         7
         """
         if args and kwargs:
             raise ValueError("Cannot query %r: expected all arguments by position, or all by name" % (name,))
-        return self._ask("POST", "query/" + _quoted(name), {"data": kwargs or list(args)})
+        return self._ask("POST", "query/" + quoted(name), {"data": kwargs or list(args)})
 
     def deploy(self, name, obj, description=None, schema=None, override=False, is_public=None):
         """Make a function an endpoint, and wait until the server has loaded it.
@@ -175,7 +174,7 @@ class Client:
         >>> client.deploy("add", add, "Adds two columns")
         >>> client.deploy("add", add, override=True)
         """
-        _check_name(name)
+        check_name(name)
         query_object = as_query_object(obj, description or "")
         existing = self._find(name)
         if existing is not None and not override:
@@ -187,12 +186,12 @@ class Client:
         endpoint = {
             "name": name, "type": "model", "src_path": src_path, "version": version,
             "docstring": query_object.get_docstring(), "methods": query_object.get_methods(), "dependencies": [],
-            **_given(description=description, schema=schema, is_public=is_public), **versions,
+            **given(description=description, schema=schema, is_public=is_public), **versions,
         }
         if existing is None:
             answer = self._ask("POST", "endpoints", endpoint)
         else:
-            answer = self._ask("PUT", "endpoints/" + _quoted(name), {**endpoint, "should_update_version": True})
+            answer = self._ask("PUT", "endpoints/" + quoted(name), {**endpoint, "should_update_version": True})
         deployed = answer.get(name, endpoint)["version"]
         wait_until_loaded(self._service, name, deployed, self.query_timeout, self.load_timeout)
 
@@ -213,17 +212,15 @@ class Client:
             A function has that name.
         ResponseError
             The server answered with an error: the endpoint doesn't exist, or the alias would stand for itself.
-        OSError
-            The server can't be reached.
         """
-        _check_name(alias)
+        check_name(alias)
         existing = self._find(alias)
         endpoint = {"name": alias, "type": "alias", "target": existing_endpoint_name,
-                    "dependencies": [existing_endpoint_name], **_given(description=description)}
+                    "dependencies": [existing_endpoint_name], **given(description=description)}
         if existing is None:
             self._ask("POST", "endpoints", {"description": "Alias for %s" % existing_endpoint_name, **endpoint})
         elif existing.get("type") == "alias":
-            self._ask("PUT", "endpoints/" + _quoted(alias), {**endpoint, "should_update_version": True})
+            self._ask("PUT", "endpoints/" + quoted(alias), {**endpoint, "should_update_version": True})
         else:
             raise RuntimeError("Endpoint %r is a function: remove it before you make it an alias" % alias)
 
@@ -238,10 +235,8 @@ class Client:
         ------
         ResponseError
             The server answered with an error: it doesn't exist, or an alias stands for it.
-        OSError
-            The server can't be reached.
         """
-        self._ask("DELETE", "endpoints/" + _quoted(name))
+        self._ask("DELETE", "endpoints/" + quoted(name))
 
     def update_endpoint_info(self, name, description=None, schema=None, is_public=None):
         """Change the description of an endpoint without deploying its function.
@@ -258,15 +253,11 @@ class Client:
         ------
         ValueError
             Nothing is given.
-        ResponseError
-            The server answered with an error: the endpoint doesn't exist.
-        OSError
-            The server can't be reached.
         """
-        changes = _given(description=description, schema=schema, is_public=is_public)
+        changes = given(description=description, schema=schema, is_public=is_public)
         if not changes:
             raise ValueError("Nothing to change of %r: expected description, schema or is_public" % (name,))
-        path = "endpoints/" + _quoted(name)
+        path = "endpoints/" + quoted(name)
         existing = self._ask("GET", path)
         endpoint = {"name": name, "should_update_version": False, **changes}
         endpoint.update({member: existing[member] for member in ("type", "version", "target", "dependencies",
@@ -288,29 +279,12 @@ class Client:
         -------
         dict
             Name of each endpoint, and the endpoint as a dict.
-
-        Raises
-        ------
-        ResponseError
-            The server answered with an error.
-        OSError
-            The server can't be reached.
         """
         endpoints = self._ask("GET", "endpoints")
-        if type is None:
-            return endpoints
-        return {name: endpoint for name, endpoint in endpoints.items() if endpoint.get("type") == type}
+        return {name: one for name, one in endpoints.items() if type is None or one.get("type") == type}
 
     def get_status(self):
-        """The load status of each function, as a dict by name.
-
-        Raises
-        ------
-        ResponseError
-            The server answered with an error.
-        OSError
-            The server can't be reached.
-        """
+        """The load status of each function, as a dict by name."""
         return self._ask("GET", "status")
 
     def _ask(self, method, path, body=None):
@@ -318,32 +292,8 @@ class Client:
 
     def _find(self, name):
         try:
-            return self._ask("GET", "endpoints/" + _quoted(name))
+            return self._ask("GET", "endpoints/" + quoted(name))
         except ResponseError as error:
             if error.status_code == 404 and error.message == "Unknown endpoint":
                 return None
             raise
-
-
-def _check_name(name):
-    if not isinstance(name, str):
-        raise TypeError("Endpoint name %r: expected a str" % (name,))
-    if re.fullmatch(r"[a-zA-Z0-9_\- ]+", name) is None:
-        raise ValueError(
-            "Endpoint name %r: expected only a-z, A-Z, 0-9, underscores, hyphens and spaces" % name)
-
-
-def _checked_seconds(name, seconds):
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
-        raise ValueError("%s %r: expected a number of seconds more than 0" % (name, seconds))
-    return seconds
-
-
-def _given(**members):
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _quoted(name):
-    if not isinstance(name, str) or not name:
-        raise TypeError("Endpoint name %r: expected a str" % (name,))
-    return urllib.parse.quote(name, safe="")

@@ -1,0 +1,32 @@
+"""Checks of the arguments of Client's methods (client.py), and their form in a request."""
+
+import re
+import urllib.parse
+
+
+def check_name(name):
+    """Raises TypeError or ValueError for what can't name an endpoint."""
+    if not isinstance(name, str):
+        raise TypeError("Endpoint name %r: expected a str" % (name,))
+    if re.fullmatch(r"[a-zA-Z0-9_\- ]+", name) is None:
+        raise ValueError(
+            "Endpoint name %r: expected only a-z, A-Z, 0-9, underscores, hyphens and spaces" % name)
+
+
+def checked_seconds(name, seconds):
+    """`seconds`, a number more than 0; else ValueError that names the argument."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
+        raise ValueError("%s %r: expected a number of seconds more than 0" % (name, seconds))
+    return seconds
+
+
+def given(**members):
+    """The members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def quoted(name):
+    """The name of an endpoint as part of a URL's path. Raises TypeError."""
+    if not isinstance(name, str) or not name:
+        raise TypeError("Endpoint name %r: expected a str" % (name,))
+    return urllib.parse.quote(name, safe="")
