@@ -1,7 +1,7 @@
 """Packs the client library as a wheel: scripts/pack-client.py VERSION FILE.
 
 The same sources make the same bytes, on every machine: names in order, one time for all, nothing compressed (how a
-compressor of another version writes is its own affair).
+compressor of another version writes differs).
 """
 
 import base64

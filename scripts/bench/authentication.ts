@@ -131,7 +131,7 @@ async function measureTiming(bench: Bench, scheme: string, file: string, attempt
   });
 }
 
-/** What others wait for GET /info while wrong passwords are looked at without a pause. */
+/** The time of GET /info while wrong passwords are verified without a pause. */
 async function measureOthers(bench: Bench, file: string): Promise<void> {
   const server = await startGuessable(bench, file);
   const authorization = basic("alice", password);

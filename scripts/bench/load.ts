@@ -28,7 +28,7 @@ export interface Load {
   readonly p99Ms: number;
 }
 
-/** Until when to go on: so many seconds, or so many calls in all. */
+/** When to stop: after some seconds, or after a number of calls in all. */
 export type Until = { readonly seconds: number } | { readonly calls: number };
 
 export function median(values: readonly number[]): number {

@@ -1,5 +1,5 @@
-// A server with a password file: who comes in, what the log says of the others, how a changed file takes effect, and
-// that no secret shows anywhere.
+// A server with a password file: which requests are accepted, what is logged of the others, how a changed file takes
+// effect, and that no secret is printed or logged.
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -54,7 +54,7 @@ async function startGuarded(options: StartOptions = {}): Promise<Guarded> {
 }
 
 test(
-  "users come in with PBKDF2 and bcrypt hashes, and scripts run for them",
+  "users with PBKDF2 and with bcrypt hashes can run scripts",
   async () => {
     await using one = await startGuarded();
     for (const headers of [alice, bob, basic(`ALICE:${password}`)]) {
@@ -70,7 +70,7 @@ test(
 );
 
 test(
-  "refused logins are in the log with why and never with what",
+  "the log has the reason of each refused login, and never the credentials",
   async () => {
     await using one = await startGuarded();
     const refused: [headers: Record<string, string>, why: string][] = [
@@ -98,7 +98,7 @@ test(
     expect((await one.info(bob)).status).toBe(200);
     await run(["user", "delete", "-u", "bob", "-f", one.file]);
     await run(["user", "add", "-u", "carl", "-p", "x:y", "-f", one.file]);
-    await until("carl to come in", async () => (await one.info(basic("carl:x:y"))).status === 200);
+    await until("carl to be accepted", async () => (await one.info(basic("carl:x:y"))).status === 200);
     expect((await one.info(bob)).status).toBe(401);
     await one.server.waitForLog('User "bob" was removed\n');
     await one.server.waitForLog('User "carl" was added\n');
@@ -114,7 +114,7 @@ test(
 );
 
 test(
-  "a changed password file with a fault, or none, leaves the users as they are, loudly",
+  "a faulty or missing password file leaves the users unchanged and is logged as an error",
   async () => {
     await using one = await startGuarded();
     writeFileSync(one.file, `${users}carl\n`);
@@ -137,7 +137,7 @@ test(
 );
 
 test(
-  "a password file that everyone can read is a warning, and one without users too",
+  "a password file that everyone can read, and one without users, is logged as a warning",
   async () => {
     await using one = await startGuarded();
     expect(one.server.log).not.toContain("[WARNING] (users.ts");
@@ -155,7 +155,7 @@ test(
 );
 
 test(
-  "guessing is answered with 429 after the limits, and who was in before stays in",
+  "guessing is answered with 429 after the limits; users who were authenticated before stay so",
   async () => {
     await using one = await startGuarded({
       env: { TABPY_LOGIN_FAILURES_PER_USER: "3", TABPY_LOGIN_FAILURES_PER_ADDRESS: "10" },
@@ -173,7 +173,7 @@ test(
     expect((await one.info(bob)).status).toBe(200);
     for (let at = 0; at < 10; at++) last = await one.info(basic(`user${at}:x`));
     expect(last?.status).toBe(429);
-    one.server.process.kill("SIGHUP"); // all are looked at anew
+    one.server.process.kill("SIGHUP"); // all of them are verified again
     await one.server.waitForLog("Read the password file");
     expect((await one.info(alice)).status).toBe(200);
     await one.server.waitForLog("too many failures of this user\n");
@@ -197,7 +197,7 @@ function statusOf(port: number, header: string): Promise<number> {
 }
 
 test(
-  "hostile headers are refused on the wire, all of them, and the server goes on",
+  "all hostile headers are refused, and the server continues",
   async () => {
     await using one = await startGuarded();
     const random = createRandom(11);

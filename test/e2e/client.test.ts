@@ -94,7 +94,7 @@ test(
 );
 
 test(
-  "the client deploys to a server with https and a password file, and trusts only whom it was told to",
+  "the client deploys to a server with https and a password file, and trusts only the given authority",
   async () => {
     await using server = await startListening({
       TABPY_TRANSFER_PROTOCOL: "https",

@@ -1,4 +1,4 @@
-// `tabpy deploy-models` and its link, on running servers: what it deploys answers, what it says, what it never shows.
+// `tabpy deploy-models` and its link, on running servers: the deployed functions, the messages, and no secret in them.
 
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -77,7 +77,7 @@ async function query(server: TestServer, name: string, data: unknown): Promise<A
 }
 
 test(
-  "tabpy-deploy-models deploys the four functions, one line each, and they answer",
+  "tabpy-deploy-models deploys the four functions, prints one line for each, and they can be queried",
   async () => {
     const { server, file } = await startWithConfig({});
     await using _ = server;
@@ -207,7 +207,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
   timeoutMs,
 );
 
-test("tabpy deploy-models says in one line what stands in its way", async () => {
+test("tabpy deploy-models reports in one line why it can't deploy", async () => {
   const file = join(folder, "nobody.conf");
   const port = await freePort();
   writeFileSync(file, `[TabPy]\nTABPY_PORT = ${port}\nTABPY_PYTHON = ${testPython().file}\n`);
@@ -233,7 +233,7 @@ test("tabpy deploy-models says in one line what stands in its way", async () => 
   expect(help.lines.join("\n")).toContain("CONFIG");
 });
 
-test("tabpy client writes the wheel, or says where it can't", async () => {
+test("tabpy client writes the wheel, or reports the path that it can't write", async () => {
   const target = join(folder, "new", "wheels");
   const outcome = await run(["client", "-o", target]);
   expect(outcome.code).toBe(0);

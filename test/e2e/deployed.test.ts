@@ -112,7 +112,7 @@ for (const [what, archive, env, error] of refusals) {
 }
 
 test(
-  "a version that doesn't load is passed over after a restart too",
+  "a version that doesn't load isn't served after a restart either",
   async () => {
     const first = await startServer();
     await deploy(first, "f", add);
@@ -152,7 +152,7 @@ const runFailures: readonly [what: string, body: string, status: number, error: 
   ["returns what is no JSON", "return object()", 500, /^TypeError : Result from object query is not json/],
 ];
 test(
-  "a function that fails fails its own call alone",
+  "a function that fails, fails only its own call",
   async () => {
     await using server = await startServer();
     const traffic = startTraffic(server);
@@ -226,7 +226,7 @@ test(
     const path = "/configurations/endpoint_upload_destination/endpoints/f/1/pickle_archive";
     const socket = connect(server.port, "127.0.0.1");
     socket.write(`PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n${"x".repeat(200_000)}`);
-    await until("the upload to begin", () => filesIn(staging(server)).length === 1);
+    await until("the start of the upload", () => filesIn(staging(server)).length === 1);
     socket.destroy();
     await until("the upload to be gone", () => filesIn(staging(server)).length === 0);
     expect(readdirSync(staging(server))).not.toContain("f");
@@ -279,7 +279,7 @@ test(
 );
 
 test(
-  "src_path must lie inside the staging folder, links resolved",
+  "src_path must be inside the staging folder after links are resolved",
   async () => {
     await using server = await startServer();
     const outside = server.path("outside");
@@ -316,7 +316,7 @@ test(
 );
 
 test(
-  "what one server deploys, changes and removes, another one on the same folder takes up",
+  "a second server on the same folder sees what the first one deploys, changes and removes",
   async () => {
     await using first = await startServer();
     await using second = await startServer({ env: { TABPY_STATE_PATH: first.path("state") } });
@@ -356,7 +356,7 @@ test(
 );
 
 test(
-  "the Python and cloudpickle that a client names are said when the archive doesn't load",
+  "the error of an archive that doesn't load names the client's Python and cloudpickle",
   async () => {
     await using server = await startServer();
     const versions = { python_version: "3.2.1", cloudpickle_version: "0.1.0" };

@@ -66,10 +66,10 @@ const loops = {
 for (const [name, script] of Object.entries(loops)) {
   test(`an endless loop, ${name}, is answered at its time limit and killed`, async () => {
     await withOthers(async () => {
-      const begin = performance.now();
+      const started = performance.now();
       const answer = await server.evaluate(script);
       expect(answer.status).toBe(408);
-      expect(performance.now() - begin).toBeGreaterThan(1990);
+      expect(performance.now() - started).toBeGreaterThan(1990);
       expect(answer.json).toEqual({
         message: "User defined script timed out. Timeout is set to 2.0 s.",
         info: {},
@@ -93,7 +93,7 @@ const endings: Record<string, [script: string, info: string | RegExp]> = {
   ],
 };
 for (const [name, [script, info]] of Object.entries(endings)) {
-  test(`${name} costs its own call alone`, async () => {
+  test(`${name} fails only its own call`, async () => {
     await withOthers(async () => {
       const answer = await patient.evaluate(script);
       expect(answer.status).toBe(500);
@@ -111,7 +111,7 @@ test("recursion beyond a raised limit ends at most its own worker", async () => 
   });
 }, 30_000);
 
-test("kill -9 of a busy worker from outside costs its own call alone", async () => {
+test("kill -9 of a busy worker from outside fails only its own call", async () => {
   await withOthers(async () => {
     const marker = `${patient.folder}/busy-pid`;
     const script = `import os, time\nopen(${JSON.stringify(marker)}, 'w').write(str(os.getpid()))\ntime.sleep(1000)`;
@@ -125,7 +125,7 @@ test("kill -9 of a busy worker from outside costs its own call alone", async () 
   }, patient);
 }, 30_000);
 
-test("kill -9 of an idle worker from outside costs nothing", async () => {
+test("kill -9 of an idle worker from outside fails no call", async () => {
   const pid = (await server.evaluate("import os\nreturn os.getpid()")).json;
   process.kill(pid, "SIGKILL");
   await server.waitForLog(`Worker ${pid} is lost and replaced`);
@@ -151,7 +151,7 @@ const printers = {
   "below Python": "import os\nfor i in range(100):\n  os.write(1, b'z' * 999999 + bytes([10]))\nreturn 1",
 };
 for (const [name, script] of Object.entries(printers)) {
-  test(`100 MB printed ${name} are cut in the log and cost nothing`, async () => {
+  test(`100 MB printed ${name} are truncated in the log and fail no call`, async () => {
     const before = patient.log.length;
     await withOthers(async () => {
       expect((await patient.evaluate(script)).json).toBe(1);
@@ -222,10 +222,10 @@ const slowClients: Record<string, [bytes: string, status: RegExp]> = {
     /^$|408/,
   ],
   "headers that never end": ["GET /info HTTP/1.1\r\nHost: x\r\nX-A: b\r\n", /408/],
-  "a connection that says nothing": ["", /^$|408/],
+  "a connection that sends nothing": ["", /^$|408/],
 };
 for (const [name, [bytes, status]] of Object.entries(slowClients)) {
-  test(`${name} ends in time`, async () => {
+  test(`${name} is ended at its time limit`, async () => {
     await withOthers(async () => {
       expect(await sendRaw(server.port, bytes)).toMatch(status);
     });
@@ -254,7 +254,7 @@ test("1,000 connections at once are all answered", async () => {
   }, patient);
 }, 60_000);
 
-test("what a call changes in its process does not reach the next call", async () => {
+test("the next call doesn't see the changes that a call made to its process", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   const change = `
 import builtins, os, signal, sys
@@ -430,7 +430,7 @@ test("requests sent behind one another on one connection are answered in their o
   });
 }, 30_000);
 
-test("what a script started in a session of its own is ended though it killed its keeper", async () => {
+test("a process in its own session is ended after its script killed the keeper", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   const script = `
 import os, subprocess, time
@@ -444,7 +444,7 @@ time.sleep(1000)`;
   await single.expectNothingLeft();
 }, 30_000);
 
-test("a keeper that its script has stopped does not outlive the server", async () => {
+test("a keeper that was stopped by its script ends with the server", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   await single.evaluate("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nreturn 1");
   single.process.kill("SIGTERM");

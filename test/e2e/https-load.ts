@@ -1,5 +1,5 @@
-// The load of https.test.ts, in a process of its own: clients that keep their connection, and clients that make one
-// for each call, until a file is there. Arguments: port, the authority's file, that file's path. The Authorization
+// The load of https.test.ts, in its own process: clients that keep their connection, and clients that open one for each
+// call, until a file exists. Arguments: port, the authority's file, that file's path. The Authorization
 // value comes by environment. Prints {"calls": number, "failures": texts}.
 
 import { existsSync, readFileSync } from "node:fs";
@@ -41,6 +41,6 @@ async function client(agent: Agent): Promise<void> {
 }
 
 const keeping = () => client(new Agent({ keepAlive: true, maxSockets: 1 }));
-const anew = () => client(new Agent({ keepAlive: false }));
-await Promise.all([keeping(), keeping(), anew(), anew()]);
+const reconnecting = () => client(new Agent({ keepAlive: false }));
+await Promise.all([keeping(), keeping(), reconnecting(), reconnecting()]);
 process.stdout.write(JSON.stringify({ calls, failures: failures.slice(0, 20) }));

@@ -72,7 +72,7 @@ function servedName(port: number, ca: Buffer): Promise<string> {
 }
 
 test(
-  "curl trusts the server by the authority alone, and comes in with a password",
+  "curl trusts the server by the authority alone, and authenticates with a password",
   async () => {
     await using one = await startSecure();
     const url = `https://localhost:${one.server.port}/evaluate`;
@@ -186,7 +186,7 @@ test(
 );
 
 test(
-  "a client that goes is noticed over HTTPS too: its script ends",
+  "the script of a client that disconnects ends, over HTTPS too",
   async () => {
     await using one = await startSecure({ env: { TABPY_WORKERS: "1" } });
     const aborted = new AbortController();
@@ -202,7 +202,7 @@ test(
 );
 
 test(
-  "a new certificate is taken when the files have changed, and a faulty one isn't, loudly",
+  "a new certificate is used when the files have changed; a faulty one is logged as an error",
   async () => {
     await using one = await startSecure();
     const ca = readFileSync(one.authority.caFile);

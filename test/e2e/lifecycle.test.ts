@@ -1,4 +1,4 @@
-// How the executable starts, refuses to start, stops and recovers. What scripts can do to it is faults.test.ts's.
+// How the executable starts, refuses to start, stops and recovers. What scripts can do to it: faults.test.ts.
 
 import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
@@ -177,7 +177,7 @@ const configFaults: Record<string, ConfigFault> = {
   },
 };
 for (const [name, fault] of Object.entries(configFaults)) {
-  test(`${name}: exit code 1 and one line that says what to do`, async () => {
+  test(`${name}: exit code 1 and one line with the remedy`, async () => {
     using folder = temporaryFolder();
     const file = folder.file("tabpy.conf");
     if (fault.config !== undefined) writeFileSync(file, fault.config);
@@ -211,7 +211,7 @@ test("a port in use is named: exit code 1", async () => {
 });
 
 test(
-  "names that are no settings are a warning with the nearest one",
+  "unknown settings are logged as warnings with the nearest name",
   async () => {
     await using server = await startServer({
       env: { TABPY_EVALUATE_TIMOUT: "5" },
@@ -293,7 +293,7 @@ for (const interpreter of tooOld) {
 }
 
 test(
-  "a TABPY_PYTHON that is no Python is named in the log, and calls are told to come again",
+  "a TABPY_PYTHON that is not Python is named in the log, and calls get 503 with Retry-After",
   async () => {
     await using server = new TestServer(await freePort(), { env: { TABPY_PYTHON: "/bin/true" } });
     await server.waitForLog(
@@ -378,10 +378,10 @@ test(
   async () => {
     await using server = await startServer({ env: { TABPY_DRAIN_TIMEOUT: "0.5" } });
     const held = await holdWorker(server, "held");
-    const begin = performance.now();
+    const started = performance.now();
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
-    expect(performance.now() - begin).toBeGreaterThan(450);
+    expect(performance.now() - started).toBeGreaterThan(450);
     await held.answer; // an error: its connection was closed
     await server.expectNothingLeft();
   },
@@ -500,9 +500,9 @@ test(
   async () => {
     await using server = await startServer({ env: { TABPY_WORKERS: "1", TABPY_QUEUE_TIMEOUT: "0.3" } });
     const held = await holdWorker(server, "held");
-    const begin = performance.now();
+    const started = performance.now();
     const refused = await server.evaluate("return 1");
-    expect(performance.now() - begin).toBeGreaterThan(280);
+    expect(performance.now() - started).toBeGreaterThan(280);
     expect([refused.status, refused.json]).toEqual([
       503,
       { message: "The server is busy", info: "no worker was free within 0.3 s" },
@@ -559,7 +559,7 @@ test("TABPY_WORKER_MAX_REQUESTS replaces workers and loses no call", async () =>
 }, 60_000);
 
 test(
-  "what a script prints is logged with the id of its call",
+  "a script's output is logged with the id of its call",
   async () => {
     await using server = await startServer();
     const script = `

@@ -1,5 +1,5 @@
-// What comes from outside never makes a line of the log that reads as another record: 5,000 hostile header values,
-// names, scripts and printed texts, sent to the executable, and every line of three logs looked at.
+// Input never makes a line of the log that looks like another record: 5,000 hostile header values, names, scripts and
+// printed texts are sent to the executable, and every line of three logs is checked.
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const payloads = ends.flatMap((end) => [
 ]);
 
 const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are searched for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 
 function payload(at: number): string {
@@ -65,7 +65,7 @@ datefmt=%Y-%m-%d,%H:%M:%S
 class=tabpy.JsonFormatter
 `;
 
-test("5,000 hostile header values, names, scripts and printed texts make no line that reads as another record", async () => {
+test("5,000 hostile header values, names, scripts and printed texts make no line that looks like another record", async () => {
   await using server = await startServer({ config });
   const { port } = server;
   const inTurn = async (send: (at: number) => Promise<unknown>) => {

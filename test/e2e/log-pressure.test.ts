@@ -40,7 +40,7 @@ formatter=f
 format=%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s
 `;
 
-test("a full disk and a stopped reader of standard output fail no request, and both logs say what they lost", async () => {
+test("a full disk and a stopped reader of standard output fail no request, and both logs report how many lines they lost", async () => {
   using disk = fullableLog();
   await using server = await startServer({ config: sections(disk.log) });
   disk.fill();
@@ -73,7 +73,7 @@ test("a full disk and a stopped reader of standard output fail no request, and b
     () => /\d+ lines were lost here: ENOSPC/.test(file()),
   );
   await server.waitForLog(/\[WARNING\] \(logging\.ts:logging:0\): Cannot write the log .*full\.log: ENOSPC/);
-  // Half a line that was written when the disk was full is no start of another one.
+  // Half a line that was written when the disk was full doesn't precede another one on its line.
   const strangers = file()
     .split("\n")
     .filter((one) => /.\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[/.test(one));

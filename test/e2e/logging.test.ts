@@ -1,5 +1,5 @@
-// The log of the executable: its lines, its files, what a config file and TABPY_LOG_DETAILS change, its end. What holds
-// it up is log-pressure.test.ts's, what comes from outside log-injection.test.ts's affair.
+// The log of the executable: its lines, its files, what a config file and TABPY_LOG_DETAILS change, its end.
+// Full disks and slow readers: log-pressure.test.ts. Hostile input: log-injection.test.ts.
 
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -111,7 +111,7 @@ test(
 );
 
 test(
-  "the request's id is taken from X-Request-ID when it can be, else made, and answered",
+  "the id of a request comes from a valid X-Request-ID or is generated, and is in the answer",
   async () => {
     await using server = await startServer();
     const idOf = async (given?: string) => {
@@ -154,7 +154,7 @@ test(
 );
 
 test(
-  "bodies of requests, results and credentials are in no log, with everything switched on",
+  "no log has bodies of requests, results or credentials, even with every detail enabled",
   async () => {
     const config = `[TabPy]\nTABPY_LOG_DETAILS = true\n${tabpySections("DEBUG", "all.log")}`;
     await using server = await startServer({ config });
@@ -169,7 +169,7 @@ test(
 );
 
 test(
-  "SIGUSR1 opens files anew, and no line is lost on the way",
+  "SIGUSR1 reopens files without losing a line",
   async () => {
     await using server = await startServer({ config: `[TabPy]\n${tabpySections("INFO", "moved.log")}` });
     const count = (name: string) => text(server, name).split("200 GET /info?n=").length - 1;

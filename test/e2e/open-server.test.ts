@@ -1,4 +1,4 @@
-// An open server must be meant: the question at a terminal, and what a closed terminal means to a server.
+// A server without authentication starts only on purpose: the question at a terminal, and the end of the terminal.
 
 import { expect, test } from "bun:test";
 import { binary } from "../support/binary.ts";

@@ -1,4 +1,4 @@
-// scripts/tabpy.service, as far as it can be judged without a running systemd.
+// scripts/tabpy.service, as far as it can be checked without a running systemd.
 
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";

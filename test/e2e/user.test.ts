@@ -35,7 +35,7 @@ async function withInput(link: string, args: readonly string[], input: string) {
 }
 
 describe("tabpy-user add", () => {
-  test("prints TabPy's messages, with the password that was given", async () => {
+  test("prints TabPy's messages for a given password", async () => {
     using folder = userFolder();
     const { file } = folder;
     const first = await folder.user("add", "-u", "Alice", "-p", "P@ss:w0rd €", "-f", file);
@@ -127,7 +127,7 @@ Added username "bob" with password "-x -y"
     testMs,
   );
 
-  test("refuses a name that is there, in any case", async () => {
+  test("refuses an existing name, in upper or lower case", async () => {
     using folder = userFolder();
     await folder.user("add", "-u", "alice", "-p", "x", "-f", folder.file);
     const before = folder.read();
@@ -189,7 +189,7 @@ Added username "bob" with password "-x -y"
 });
 
 describe("tabpy-user update", () => {
-  test("prints TabPy's messages, and leaves all other lines", async () => {
+  test("prints TabPy's messages, and keeps all other lines", async () => {
     using folder = userFolder();
     const { file } = folder;
     const other = `# all\r\nbob ${passwordHash("bob", "x")}\r\n\r\n`;
@@ -206,7 +206,7 @@ Updating username "alice" password  to "new"
     expect(folder.read()).toBe(`${other}Alice ${passwordHash("alice", "new")}\r\n# end`);
   });
 
-  test("keeps the scheme of the user's hash, unless --scheme is given", async () => {
+  test("keeps the scheme of the user's hash unless another one is given", async () => {
     using folder = userFolder();
     await folder.user("add", "-u", "alice", "-p", "x", "--scheme", "bcrypt", "-f", folder.file);
     await folder.user("update", "-u", "alice", "-p", "y", "-f", folder.file);
@@ -224,7 +224,7 @@ Updating username "alice" password  to "new"
     expect(existsSync(folder.file)).toBe(false);
   });
 
-  test("notes that others can't read the file any more", async () => {
+  test("reports that the file is no longer readable by others", async () => {
     using folder = userFolder();
     writeFileSync(folder.file, `alice ${passwordHash("alice", "old")}\n`, { mode: 0o644 });
     const { stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", folder.file);
@@ -234,7 +234,7 @@ Updating username "alice" password  to "new"
   });
 });
 
-test("tabpy-user delete takes the user's line away, and refuses a name that isn't there", async () => {
+test("tabpy-user delete removes the user's line, and refuses an unknown name", async () => {
   using folder = userFolder();
   writeFileSync(folder.file, `# a\nalice ${passwordHash("alice", "x")}\nbob ${passwordHash("bob", "x")}\n`, {
     mode: 0o600,
@@ -252,7 +252,7 @@ test("tabpy-user delete takes the user's line away, and refuses a name that isn'
   );
 });
 
-test("tabpy-user verify knows a password from another, of both schemes", async () => {
+test("tabpy-user verify tells a right password from a wrong one, with both schemes", async () => {
   using folder = userFolder();
   await folder.user("add", "-u", "alice", "-p", "x:y", "-f", folder.file);
   await folder.user("add", "-u", "bob", "-p", "x:y", "--scheme", "bcrypt", "-f", folder.file);

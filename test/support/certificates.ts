@@ -1,4 +1,4 @@
-// Certificates for tests, made by the openssl command: an authority of one's own and what it signs.
+// Certificates for tests, made by the openssl command: a private authority and the certificates that it signs.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -21,9 +21,9 @@ export interface Certificate {
 }
 
 export interface Authority extends Disposable {
-  /** The folder that everything lies in. */
+  /** The folder of all files. */
   readonly folder: string;
-  /** What clients must trust. */
+  /** The certificate that clients must trust. */
   readonly caFile: string;
   make(name: string, options?: CertificateOptions): Certificate;
 }
@@ -31,7 +31,7 @@ export interface Authority extends Disposable {
 const dayMs = 24 * 60 * 60 * 1000;
 const ownNames = "DNS:localhost,IP:127.0.0.1";
 
-/** An authority with an intermediate one; all files are gone when it is disposed of. */
+/** An authority with an intermediate one; all files are removed when it is disposed of. */
 export function createAuthority(): Authority {
   const temporary = temporaryFolder();
   const folder = temporary.path;
@@ -126,7 +126,7 @@ commonName = supplied
   };
 }
 
-/** Run the openssl command; what it prints. Throws what it says when it fails. */
+/** Run the openssl command and return its output; throws its error output when it fails. */
 export function openssl(...args: string[]): string {
   const ran = Bun.spawnSync(["openssl", ...args], { stdin: "ignore" });
   if (ran.exitCode !== 0) throw new Error(`openssl ${args[0]} failed: ${ran.stderr}`);

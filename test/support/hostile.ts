@@ -1,8 +1,8 @@
-// Headers and password files as an attacker, or a broken disk, would write them: made of sound ones and noise.
+// Headers and password files as an attacker or a broken disk would write them: valid ones mixed with random bytes.
 
 import { pick, type Random, randomBytes } from "./random.ts";
 
-/** An Authorization header without right credentials, for users whose password is none of `names`. */
+/** An Authorization header without valid credentials, unless a password is one of `names`. */
 export function hostileHeader(random: Random, names: readonly string[]): string {
   const scheme = pick(random, [
     "Basic",
@@ -44,7 +44,7 @@ function hostileToken(random: Random, names: readonly string[]): string {
   }
 }
 
-/** The text of a password file with sound and broken lines. */
+/** The text of a password file with valid and broken lines. */
 export function hostilePasswordFile(random: Random, hashes: readonly string[]): string {
   const lines = Array.from({ length: random(6) }, () => hostileLine(random, hashes));
   return lines.join(pick(random, ["\n", "\n", "\r\n", "\r", "\n\n", "\x00", "\u2028"]));

@@ -45,7 +45,7 @@ export function testPython(): Interpreter {
   return interpreter;
 }
 
-/** Who answers under a path; undefined for what doesn't run, a pyenv shim of a version that is not active say. */
+/** The interpreter at a path; undefined when it doesn't run, such as a pyenv shim of an inactive version. */
 export function introduce(file: string): Interpreter | undefined {
   const answer = Bun.spawnSync([file, "-c", introduction], { stdin: "ignore", stderr: "ignore" });
   return answer.exitCode === 0 ? JSON.parse(answer.stdout.toString()) : undefined;

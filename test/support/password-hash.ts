@@ -1,4 +1,4 @@
-// The hash of TabPy's password file, written down once more as the contract describes it.
+// The hash of TabPy's password file, implemented a second time from its description.
 
 import { pbkdf2Sync } from "node:crypto";
 

@@ -26,9 +26,9 @@ export interface StartOptions {
   /** Text of a config file. */
   readonly config?: string;
   readonly args?: readonly string[];
-  /** A state folder to begin with a copy of. */
+  /** The server starts with a copy of this state folder. */
   readonly state?: string;
-  /** How requests are sent: credentials, or the authority that a server with https is trusted by. */
+  /** For every request: credentials, or the authority that signed the certificate of a server with https. */
   readonly init?: BunFetchRequestInit;
   readonly scheme?: "http" | "https";
 }
@@ -121,7 +121,7 @@ export class TestServer {
     );
   }
 
-  /** Path of a file in this server's folder, for scripts that tell or ask something. */
+  /** Path of a file in this server's folder, by which scripts and tests tell each other something. */
   path(name: string): string {
     return join(this.folder, name);
   }
@@ -147,7 +147,7 @@ export class TestServer {
     });
   }
 
-  /** Stop with SIGTERM and see that nothing is left: no process, no temporary file. */
+  /** Stop with SIGTERM and check that no process and no temporary file is left. */
   async stop(): Promise<number | string> {
     if (!this.#hasEnded) {
       this.process.kill("SIGTERM");
@@ -161,7 +161,7 @@ export class TestServer {
     return code;
   }
 
-  /** The proof for a server that has ended, once; then its folder goes. What is left is killed, and a fault. */
+  /** Check once that a server that has ended left nothing; then remove its folder. A process that is left is killed. */
   async expectNothingLeft(timeoutMs = 8000): Promise<void> {
     if (this.#isChecked) return;
     this.#isChecked = true;
