@@ -1,6 +1,6 @@
 // Decides whether the sender of an Authorization header is a user. Cheap for a credential that was verified recently
 // (verified-credentials.ts), limited for guesses (throttle.ts), and as slow for an unknown user as for a known one.
-// The HTTP answer is made in src/http/access.ts.
+// The HTTP answer is made in src/http/authentication.ts.
 
 import { createHmac, randomBytes } from "node:crypto";
 import pLimit from "p-limit";

@@ -3,7 +3,7 @@
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
 import { clientWheelName } from "../programs/client-wheel.ts";
-import { access } from "./access.ts";
+import { authentication } from "./authentication.ts";
 import { bytesAnswer, errorAnswer, faultText, jsonAnswer, respondingText } from "./answers.ts";
 import { checkAnnouncedSize, createBodyReader } from "./body.ts";
 import { createHandleCall } from "./call.ts";
@@ -19,7 +19,7 @@ import {
   uploadDestination,
 } from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
-import { logCaller } from "./caller.ts";
+import { logCaller } from "./access-log.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "../python-json.ts";
 import { query } from "./query.ts";
@@ -44,7 +44,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     if (options.isLogDetailed) logCaller(c);
     return jsonAnswer({});
   });
-  app.use(access(options, service.name));
+  app.use(authentication(options, service.name));
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"

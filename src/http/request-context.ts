@@ -1,10 +1,11 @@
 // What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers, and its
-// line in the access log. It uses Node's own request and response: Hono builds a Fetch Request or Response as soon as one
+// line in the access log (access-log.ts). It uses Node's own request and response: Hono builds a Fetch Request or Response as soon as one
 // is read, which costs more than all else on the way of a small call.
 
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../logging/logger.ts";
+import { createAccessLog } from "./access-log.ts";
 import type { AppEnv } from "./types.ts";
 
 /** X-Request-ID is used if it can stand in a log and a header: visible ASCII of a bounded length. */
@@ -16,23 +17,17 @@ export function requestContext(
   log: Logger,
 ): MiddlewareHandler<AppEnv> {
   const fixed = Object.entries(headers);
-  // The file that access lines have always named: people's filters of the log may match it.
-  const access = log.for("frame.ts").named("tabpy.access");
-  const isLogged = access.isEnabled("INFO");
+  const logAccess = createAccessLog(log);
   return function requestContext(c, next) {
     const { incoming, outgoing } = c.env;
-    const started = isLogged ? performance.now() : 0;
+    const startedMs = logAccess === undefined ? 0 : performance.now();
     const controller = new AbortController();
     const given = incoming.headers["x-request-id"];
     const callId = typeof given === "string" && usableId.test(given) ? given : randomUUID();
     outgoing.on("close", () => {
       const isGone = !outgoing.writableFinished;
       if (isGone) controller.abort();
-      if (!isLogged) return;
-      const outcome = isGone ? "client gone" : outgoing.statusCode;
-      const time = (performance.now() - started).toFixed(2);
-      const bytes = outgoing.getHeader("content-length") ?? 0;
-      access.inCall(callId).info(`${outcome} ${incoming.method} ${incoming.url} ${time} ms ${bytes} bytes`);
+      logAccess?.(c.env, callId, startedMs, isGone);
     });
     for (const [name, value] of fixed) outgoing.setHeader(name, value);
     outgoing.setHeader("X-Request-ID", callId);

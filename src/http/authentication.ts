@@ -6,11 +6,11 @@ import type { Context, MiddlewareHandler, Next } from "hono";
 import type { Verdict } from "../auth/authenticate.ts";
 import { parseBasicHeader } from "../auth/basic.ts";
 import { TabPyError } from "../errors.ts";
-import { addressOf, logCaller } from "./caller.ts";
+import { addressOf, logCaller } from "./access-log.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
 /** Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged as `tabpy.audit`. */
-export function access(
+export function authentication(
   { authenticate, isLogDetailed, log }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "log">,
   realm: string,
 ): MiddlewareHandler<AppEnv> {
@@ -20,7 +20,7 @@ export function access(
     if (isLogDetailed) logCaller(c);
   };
   if (authenticate === undefined) {
-    return function access(c, next) {
+    return function authentication(c, next) {
       decided(c);
       if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined)
         throw notAcceptable(challenge);
@@ -43,7 +43,7 @@ export function access(
     throw error;
   };
   // Not async, and the address on demand: a cached credential must cost a call next to nothing.
-  return function access(c, next) {
+  return function authentication(c, next) {
     const { headers, socket } = c.env.incoming;
     const verdict = authenticate(headers.authorization, () => addressOf(socket));
     return verdict instanceof Promise

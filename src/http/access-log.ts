@@ -1,14 +1,33 @@
-// TABPY_LOG_DETAILS: TabPy's line about the caller of a request, from what the client sends about itself, cut to a bounded
-// length, and the user name that it logged in with. Headers with credentials are left out.
+// The log's lines about requests: the access line of each (`tabpy.access`), and with TABPY_LOG_DETAILS TabPy's line about
+// its caller: what the client sends about itself, cut to a bounded length, and the user name that it logged in with.
+// Headers with credentials are left out. The lines name the files of old, which people's filters may match.
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import type { Logger } from "../logging/logger.ts";
 import type { AppEnv } from "./types.ts";
 
 const maxPartChars = 1000;
 const address = Symbol("address of the caller");
 
+/** Logs the access line of a request when its connection has taken or lost the answer. */
+type LogAccess = (bindings: HttpBindings, callId: string, startedMs: number, isGone: boolean) => void;
+
+/** Undefined when no handler takes the lines. `startedMs`: when the request came, by performance.now(). */
+export function createAccessLog(log: Logger): LogAccess | undefined {
+  const accessLog = log.for("frame.ts").named("tabpy.access");
+  if (!accessLog.isEnabled("INFO")) return undefined;
+  return ({ incoming: { method, url }, outgoing }, callId, startedMs, isGone) => {
+    const outcome = isGone ? "client gone" : outgoing.statusCode;
+    const time = (performance.now() - startedMs).toFixed(2);
+    const bytes = outgoing.getHeader("content-length") ?? 0;
+    accessLog.inCall(callId).info(`${outcome} ${method} ${url} ${time} ms ${bytes} bytes`);
+  };
+}
+
+/** Logs the caller of a request. */
 export function logCaller(c: Context<AppEnv>): void {
   const { headers, method, url, socket } = c.env.incoming;
   const text =
