@@ -69,3 +69,46 @@ test.each([
 test("InFlight sends no large call behind another one", () => {
   expect(lineAfter(0.01).canTake(callOf(64 * 1024 + 1))).toBe(false);
 });
+
+function block(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; ) {}
+}
+
+test("InFlight takes back no call while this process is held up, when the reply before it may lie unread", async () => {
+  const expired: PendingCall[] = [];
+  const calls = new InFlight({
+    onTimeLimit: () => {},
+    onExpired: (some) => expired.push(...some),
+    isReplyComing: () => false,
+  });
+  open.push(calls);
+  add(calls);
+  add(calls);
+  // After the first check, which comes late, the process is held up once more; then the reply is read.
+  const replied = new Promise<void>((resolve) => {
+    setTimeout(() => {
+      block(10);
+      setTimeout(() => {
+        calls.shift(1);
+        resolve();
+      }, 1);
+    }, 7);
+  });
+  block(20);
+  await replied;
+  expect(expired).toEqual([]);
+});
+
+test("InFlight takes back a call behind one that runs for long", async () => {
+  const expired = Promise.withResolvers<readonly PendingCall[]>();
+  const calls = new InFlight({
+    onTimeLimit: () => {},
+    onExpired: expired.resolve,
+    isReplyComing: () => false,
+  });
+  open.push(calls);
+  add(calls);
+  const behind = new PendingCall(callOf(100));
+  calls.add(behind, 2);
+  expect(await expired.promise).toEqual([behind]);
+});
