@@ -124,7 +124,8 @@ export class InFlight {
 
   /**
    * Take back calls whose lease has ended. A reply may lie in the channel when this process was held up, so a check
-   * counts only when its timer fired on time, and it takes two of them, between which everything was read.
+   * counts only when its timer fired on time, and it takes two of them, between which everything was read. A call waits
+   * longer then, but never runs twice.
    */
   #checkLeases(dueMs: number, checked?: PendingCall): void {
     this.#leaseTimer = undefined;

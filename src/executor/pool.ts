@@ -160,7 +160,7 @@ export class Pool {
 
   #requeueReturned(calls: readonly PendingCall[]): void {
     this.#queue.giveBack(calls);
-    while (this.#queue.hasReturned && this.#queue.first !== undefined) {
+    while (!this.#isStopping && this.#queue.hasReturned && this.#queue.first !== undefined) {
       const worker = this.#takeIdle(this.#queue.first.call);
       if (worker === undefined) return;
       this.#serve(worker);

@@ -84,6 +84,7 @@ export class Worker {
   #startOutput = "";
   #callCount = 0;
   #hasReplied = false;
+  #hasExited = false; // replies may still lie in the channel
   /** The worker's clock minus performance.now(), in milliseconds, or a little less. */
   #clockOffsetMs = 0;
 
@@ -109,10 +110,15 @@ export class Worker {
     outputClosed.then(() => this.#channelClosed());
     this.#process.input.on("error", () => this.#channelClosed());
     this.#process.ended.then(async (how) => {
-      const failure = new TabPyError("unavailable", `it ended with ${how}${this.#quoteStartOutput()}`);
+      this.#hasExited = true;
+      const output = this.#startOutput.trim();
+      const failure = new TabPyError(
+        "unavailable",
+        `it ended with ${how}${output === "" ? "" : `: ${output}`}`,
+      );
       this.#hello.reject(failure);
       this.#ready.reject(failure);
-      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {}); // replies may still lie in the channel
+      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {});
       this.#end(how);
     });
     this.#hello.promise.catch(() => {}); // `start` reports it
@@ -134,7 +140,7 @@ export class Worker {
 
   /** Whether `call` may be sent now. */
   canTake(call: Call): boolean {
-    return this.isReady && this.#process.output.readable && this.#inFlight.canTake(call);
+    return this.isReady && !this.#hasExited && this.#process.output.readable && this.#inFlight.canTake(call);
   }
 
   /** Whether the call that runs will most likely end very soon, and `call` may be sent behind it. */
@@ -165,7 +171,8 @@ export class Worker {
       ]);
       const ready = await within(this.#ready.promise, startTimeoutMs, "it was not ready within 30 s");
       this.pid = ready.pid;
-      if (this.#state.kind === "starting") this.#state = { kind: "ready" };
+      if (this.#state.kind === "ending") throw new TabPyError("unavailable", this.#state.reason);
+      this.#state = { kind: "ready" };
     } catch (error) {
       this.kill();
       throw error;
@@ -222,7 +229,7 @@ export class Worker {
     if (wasReady) this.#options.onEvent(this, { kind: "lost", reason });
   }
 
-  /** How the worker ended is known a few milliseconds later, and the caller is told. */
+  /** `#end` follows when it is known how the process ended, a few milliseconds later: the caller is told. */
   #channelClosed(): void {
     if (this.#state.kind === "ending") return;
     this.#process.kill(this.pid);
@@ -235,8 +242,7 @@ export class Worker {
     } catch (error) {
       this.#end(`bytes on its channel that are not a frame (${errorText(error)})`);
     }
-    const { isReady } = this;
-    if (this.#hasReplied && isReady) this.#options.onEvent(this, { kind: "free" });
+    if (this.#hasReplied && this.isReady) this.#options.onEvent(this, { kind: "free" });
     this.#hasReplied = false;
   }
 
@@ -272,25 +278,22 @@ export class Worker {
     const pending = this.#inFlight.first;
     // A call that was taken back is `returned` later; it isn't in flight any more.
     if (pending === undefined || header.id !== pending.frameId) return;
-    this.#inFlight.shift(header.kind === "returned" ? undefined : header.took / 1000);
+    // Before the call leaves the line: should a script have written the frame, the body may be anything.
+    const reply = header.kind === "returned" ? undefined : parseReply(header, body);
+    this.#inFlight.shift(reply === undefined ? undefined : header.took / 1000);
     this.#hasReplied = true;
     const { first } = this.#inFlight;
     if (first !== undefined) this.#output.setRunning(first.call.callId);
-    if (header.kind === "returned") this.#options.onEvent(this, { kind: "returned", calls: [pending] });
-    else pending.settle(parseReply(header, body));
+    if (reply === undefined) this.#options.onEvent(this, { kind: "returned", calls: [pending] });
+    else pending.settle(reply);
     // The worker starts no call after a reply with leftovers.
     if (header.leftovers !== undefined)
       this.#end(`its call left ${header.leftovers} running`, { hasStarted: false });
   }
 
   #printed(callId: string | undefined, line: string): void {
-    if (this.#state.kind === "starting" && this.#startOutput.length < quotedStartOutput)
+    if (this.pid === undefined && this.#startOutput.length < quotedStartOutput)
       this.#startOutput += `${line}\n`;
     else this.#options.onEvent(this, { kind: "printed", callId, line });
-  }
-
-  #quoteStartOutput(): string {
-    const output = this.#startOutput.trim();
-    return output === "" ? "" : `: ${output}`;
   }
 }

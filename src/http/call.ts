@@ -52,8 +52,10 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeo
 /** Close the connection of a client that doesn't read its large answer: it would be held in memory for ever. */
 function limitSending(c: Context<AppEnv>, reply: Reply, timeoutMs: number): void {
   if (reply.kind !== "result" || reply.body.length <= largeAnswerBytes) return;
-  const { socket } = c.env.incoming;
-  socket.setTimeout(timeoutMs, () => socket.destroy());
+  const { incoming, outgoing } = c.env;
+  const destroy = () => incoming.socket.destroy();
+  incoming.socket.setTimeout(timeoutMs, destroy);
+  outgoing.once("close", () => incoming.socket.off("timeout", destroy));
 }
 
 function answer(reply: Reply, answers: Answers): Response {

@@ -3,45 +3,62 @@
 
 import { byteLength } from "../executor/executor.ts";
 
-/** A larger body is searched at its start and its end only: clients send `script` first or last. */
-const searchedBytes = 1024 * 1024;
+/** A larger body is not parsed, but searched at its start and its end: clients send `script` first or last. */
+const parsedBytes = 1024 * 1024;
 const maxCharacters = 8192;
 
-/** `def _user_script(tabpy, _arg1): ...`; undefined when no script is found. Doesn't parse the data. */
+/** `def _user_script(tabpy, _arg1): ...`; undefined when no script is found. */
 export function functionText(body: readonly Buffer[]): string | undefined {
-  const texts = searchedParts(body).map((part) => part.toString());
-  const script = texts.map(scriptOf).find((found) => found !== undefined);
-  if (script === undefined) return undefined;
-  const lines = shortened(script).split(/\r\n|\r|\n/);
-  const names = ["tabpy", ...Array.from({ length: countArguments(texts) }, (_, at) => `_arg${at + 1}`)];
+  const { script, argumentCount } = byteLength(body) <= parsedBytes ? parse(body) : search(body);
+  if (typeof script !== "string") return undefined;
+  const lines = shortened(script.replace(/^\ufeff/, "")).split(/\r\n|\r|\n/);
+  const names = ["tabpy", ...Array.from({ length: argumentCount }, (_, at) => `_arg${at + 1}`)];
   return shortened([shortened(`def _user_script(${names.join(", ")}):`), ...lines].join("\n "));
 }
 
-function searchedParts(body: readonly Buffer[]): Buffer[] {
-  if (byteLength(body) <= 2 * searchedBytes) return [Buffer.concat(body)];
-  let tailStart = body.length;
-  for (let bytes = 0; bytes < searchedBytes; bytes += body[tailStart]?.length ?? 0) tailStart--;
-  return [
-    Buffer.concat(body, searchedBytes), // the length cuts it
-    Buffer.concat(body.slice(tailStart)).subarray(-searchedBytes),
-  ];
+interface Found {
+  readonly script: unknown;
+  readonly argumentCount: number;
 }
 
-/** The text of the member `script`. Inside of strings its quotes would be escaped. */
-function scriptOf(json: string): string | undefined {
-  const literal = /(?<=[{,]\s*)"script"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")/s.exec(json)?.[1];
+function parse(body: readonly Buffer[]): Found {
+  const text = Buffer.concat(body).toString();
   try {
-    return literal === undefined ? undefined : String(JSON.parse(literal));
+    const { script, data } = JSON.parse(text.replace(/^\ufeff/, ""));
+    return { script, argumentCount: Object.keys(data ?? {}).length };
   } catch {
-    return undefined;
+    return searchTexts([text]); // Python reads more than JSON: NaN for example
   }
 }
 
-function countArguments(texts: readonly string[]): number {
-  const numbers = texts.flatMap((text) =>
-    [...text.matchAll(/"_arg(\d{1,4})"\s*:/g)].map(([, digits]) => Number(digits)),
-  );
-  return Math.max(0, ...numbers);
+function search(body: readonly Buffer[]): Found {
+  let tailStart = body.length;
+  for (let bytes = 0; bytes < parsedBytes; bytes += body[tailStart]?.length ?? 0) tailStart--;
+  return searchTexts([
+    Buffer.concat(body, parsedBytes).toString(), // the length cuts it
+    Buffer.concat(body.slice(tailStart)).subarray(-parsedBytes).toString(),
+  ]);
+}
+
+/** Finds the last member `script` with text, and the highest argument. Inside of strings quotes would be escaped. */
+function searchTexts(texts: readonly string[]): Found {
+  let script: string | undefined;
+  let argumentCount = 0;
+  for (const text of texts) {
+    for (const [, literal = ""] of text.matchAll(/(?<=[{,]\s*)"script"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")/gs))
+      script = textOf(literal) ?? script;
+    for (const [, digits] of text.matchAll(/"_arg(\d{1,3})"\s*:/g))
+      argumentCount = Math.max(argumentCount, Number(digits));
+  }
+  return { script, argumentCount };
+}
+
+function textOf(literal: string): string | undefined {
+  try {
+    return String(JSON.parse(literal));
+  } catch {
+    return undefined;
+  }
 }
 
 /** As function_log.py shortens it, which counts code points. */

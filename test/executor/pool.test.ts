@@ -244,3 +244,31 @@ test("a quick script of characters that JSON escapes twice is answered each time
   for (let at = 0; at < 4; at++) expect(await value(run(pool, script))).toBe(8000);
   expect(lines.filter((line) => line.includes("is lost"))).toEqual([]);
 });
+
+test("Pool loses the worker, not the call, when a script writes a frame with a broken body", async () => {
+  await using pool = await startPool({ size: 1 });
+  const script = `
+import os, stat, struct, time
+head = b'{"id":1,"kind":"raised","took":0}'
+for fd in range(3, 20):
+    try:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode):
+            os.write(fd, struct.pack("<II", len(head), 2) + head + b"x{")
+    except OSError:
+        pass
+time.sleep(1000)`;
+  const reply = await run(pool, script);
+  expect(reply).toEqual({
+    kind: "lost",
+    reason: expect.stringContaining("on its channel that are not a frame"),
+  });
+  expect(await value(run(pool, "return 1"))).toBe(1);
+});
+
+test("Pool limits the output of each call, also when all have the same id", async () => {
+  await using pool = await startPool({ size: 1 });
+  const script = `import os\nfor at in range(8): os.write(2, b"${"x".repeat(99)}\\n" * 1000)`;
+  for (let at = 0; at < 3; at++) await value(run(pool, script));
+  await until(() => lines.filter((line) => line.includes("xxx")).length >= 3 * 8000);
+  expect(lines.filter((line) => line.includes("not logged"))).toEqual([]);
+});

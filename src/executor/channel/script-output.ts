@@ -40,6 +40,8 @@ export class OutputReader {
 
   /** Lines without marks are counted to this call from now on. */
   setRunning(callId: string): void {
+    // Clients choose ids, and may choose the same one for each request.
+    if (callId === this.#running && this.#marked === undefined) this.#startCount(undefined);
     this.#running = callId;
   }
 

@@ -57,17 +57,19 @@ export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerPro
     knownPid = workerPid;
     forceTimer ??= setTimeout(() => forceEnd(child, workerPid), reaperTimeoutMs);
   };
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return {
     input: child.stdin,
     output: child.stdout,
     log: child.stderr,
     ended,
     end(workerPid) {
+      if (hasEnded()) return;
       forceLater(workerPid);
       child.stdin.end();
     },
     kill(workerPid) {
-      if (isKilled || child.exitCode !== null || child.signalCode !== null) return;
+      if (isKilled || hasEnded()) return;
       isKilled = true;
       forceLater(workerPid);
       requestEnd(child);
