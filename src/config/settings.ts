@@ -297,7 +297,7 @@ export const settings = [
 
 export type SettingName = (typeof settings)[number]["name"];
 
-/** The default of a setting, to be shown. */
+/** The default of a setting, for display. */
 export function defaultText(setting: Setting): string {
   return setting.default ?? setting.defaultDoc ?? "not set";
 }

@@ -58,7 +58,7 @@ describe("createAuthenticate()", () => {
   test("refuses a missing header and an unreadable one with the reason, and computes nothing", async () => {
     await using auth = authenticateBy(alice);
     expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
-    const unreadable = { kind: "refused", why: "credentials that can't be read" };
+    const unreadable = { kind: "refused", why: "malformed credentials" };
     for (const header of ["", "Bearer abc", "Basic ***", `Basic ${"A".repeat(5000)}`])
       expect(await auth.authenticate(header, () => "")).toEqual(unreadable as never);
     expect(auth.work).toEqual([]);

@@ -56,24 +56,24 @@ describe("parsePasswordFile()", () => {
   const faults: Record<string, [text: string, message: string]> = {
     "a name alone": [
       `# x\n\na ${hash}\nbob\n`,
-      'Cannot read "f" line 4: expected "name hash", got a name alone',
+      'Cannot read "f" line 4: expected "name hash", got only a name',
     ],
     "three fields": [`a ${hash} x`, 'Cannot read "f" line 1: expected "name hash", got 3 fields'],
     "a short hash": [
       `a ${hash}\nbob ${hash.slice(1)}`,
-      'Cannot read "f" line 2: expected a hash behind "bob": 128 hexadecimal digits, or bcrypt',
+      'Cannot read "f" line 2: expected a hash after "bob": 128 hexadecimal digits, or bcrypt',
     ],
     "a hash with a letter too many": [
       `bob ${hash.slice(1)}g`,
-      'Cannot read "f" line 1: expected a hash behind "bob": 128 hexadecimal digits, or bcrypt',
+      'Cannot read "f" line 1: expected a hash after "bob": 128 hexadecimal digits, or bcrypt',
     ],
     "a bcrypt hash that would take minutes": [
       `bob $2b$16$${"x".repeat(53)}`,
-      'Cannot read "f" line 1: expected a hash behind "bob"',
+      'Cannot read "f" line 1: expected a hash after "bob"',
     ],
     "a bcrypt hash of another kind": [
       `bob $2x$10$${"x".repeat(53)}`,
-      'Cannot read "f" line 1: expected a hash behind "bob"',
+      'Cannot read "f" line 1: expected a hash after "bob"',
     ],
     "a user twice": [
       `bob ${hash}\n\nBob ${hash}`,
@@ -158,7 +158,7 @@ describe("changePasswordFile()", () => {
     writeFileSync(path, `a ${hash}\nbob\n`);
     const change = changePasswordFile(path, async (text) => withUser(text, "c", hash));
     await expect(change).rejects.toThrow(
-      `Cannot read "${path}" line 2: expected "name hash", got a name alone`,
+      `Cannot read "${path}" line 2: expected "name hash", got only a name`,
     );
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\nbob\n`);
     expect(readdirSync(folder.path)).toEqual(["users"]);

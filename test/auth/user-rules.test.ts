@@ -7,7 +7,7 @@ describe("checkUserName()", () => {
 
   const refused: Record<string, [name: string, wanted: string]> = {
     "an empty name": ["", "a name that is not empty"],
-    "a colon": ["a:b", 'no ":", which ends the name in what clients send'],
+    "a colon": ["a:b", 'no ":", which ends the name in an Authorization header'],
     "a space": ["a b", "no spaces, which end the name in the passwords file"],
     "a line end": ["a\nb", "no spaces, which end the name in the passwords file"],
     "a letter that is not ASCII": ["zoë", "ASCII characters only"],

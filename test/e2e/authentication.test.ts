@@ -122,7 +122,7 @@ test(
     const kept = "Cannot read the password file again, so the earlier one stays in use: ";
     await one.server.waitForLog(
       new RegExp(
-        `\\[ERROR\\] .*${kept}Cannot read ".*passwords" line 3: expected "name hash", got a name alone\n`,
+        `\\[ERROR\\] .*${kept}Cannot read ".*passwords" line 3: expected "name hash", got only a name\n`,
       ),
     );
     expect((await one.info(alice)).status).toBe(200);

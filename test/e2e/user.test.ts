@@ -116,7 +116,9 @@ Added username "bob" with password "-x -y"
         { wait: "New password: ", send: "one\rtwo\r" }, // typed ahead
       ]);
       expect(differ.code).toBe(1);
-      expect(differ.output).toContain("Cannot use the password: expected the same one twice, got two");
+      expect(differ.output).toContain(
+        "Cannot use the password: expected the same one twice, but they differ",
+      );
       for (const keys of ["on\x03", "\x04"]) {
         const broken = await atTerminal(command, [{ wait: "New password: ", send: keys }]);
         expect(broken.code).toBe(1);
@@ -156,7 +158,7 @@ Added username "bob" with password "-x -y"
     const { code, stderr } = await folder.user("add", "-u", "carl", "-p", "y", "-f", folder.file);
     expect([code, stderr]).toEqual([
       1,
-      `tabpy-user: Cannot read "${folder.file}" line 3: expected "name hash", got a name alone\n`,
+      `tabpy-user: Cannot read "${folder.file}" line 3: expected "name hash", got only a name\n`,
     ]);
     expect(folder.read()).toBe(text);
   });
@@ -229,7 +231,7 @@ Updating username "alice" password  to "new"
     writeFileSync(folder.file, `alice ${passwordHash("alice", "old")}\n`, { mode: 0o644 });
     const { stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", folder.file);
     expect(stderr).toBe(
-      `Note: "${folder.file}" had mode 644 and has 600 now: its owner alone can read it, so the server must run as that user\n`,
+      `Note: "${folder.file}" had mode 644 and has 600 now: only its owner can read it, so the server must run as that user\n`,
     );
   });
 });
