@@ -25,11 +25,11 @@ import type { SpawnWorker, WorkerProcess } from "./process/spawn.ts";
 
 /** How long an interpreter may take to write `hello`, and then `ready`. */
 const startTimeoutMs = 30_000;
-/** How long the channel may close after the process has ended, and the reverse. */
+/** How long the channel may stay open after the process has ended, and the reverse. */
 const channelCloseTimeoutMs = 1000;
-/** How long a call may continue whose client has gone: most calls end sooner than a new worker would start. */
+/** How long a call may continue after its client has gone: most calls end sooner than a new worker would start. */
 const cancelGraceMs = 100;
-/** How much output of an interpreter that doesn't start is quoted. */
+/** How many characters of the output of an interpreter that doesn't start are quoted. */
 const quotedStartOutput = 500;
 
 const sourcesBody = Buffer.from(JSON.stringify(workerSources));
@@ -43,7 +43,7 @@ export interface WorkerOptions {
   readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
 }
 
-/** What the pool is told of a worker. */
+/** What the pool is told about a worker. */
 export type WorkerEvent =
   /** It has replied and can take another call. */
   | { readonly kind: "free" }
@@ -112,7 +112,7 @@ export class Worker {
       const failure = new TabPyError("unavailable", `it ended with ${how}${this.#quoteStartOutput()}`);
       this.#hello.reject(failure);
       this.#ready.reject(failure);
-      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {}); // replies may still lie in the channel
+      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {}); // replies may still be unread
       this.#end(how);
     });
     this.#hello.promise.catch(() => {}); // `start` reports it
@@ -209,7 +209,7 @@ export class Worker {
     this.#end("killed with its cancelled call", { reply: { kind: "cancelled", wasStarted: true } });
   }
 
-  /** The one way out. The call that runs gets `reply`, by default that it was lost; the others are returned. */
+  /** The one way out. The call that runs gets `reply`, by default `lost`; the others are returned. */
   #end(reason: string, { reply, hasStarted = true, isGraceful = false }: EndOptions = {}): void {
     const wasReady = this.isReady;
     if (this.#state.kind !== "ending") this.#state = { kind: "ending", reason };
@@ -222,7 +222,7 @@ export class Worker {
     if (wasReady) this.#options.onEvent(this, { kind: "lost", reason });
   }
 
-  /** How the worker ended is known a few milliseconds later, and the caller is told. */
+  /** Waits for the end of the process, which follows within milliseconds, because the caller is told how it ended. */
   #channelClosed(): void {
     if (this.#state.kind === "ending") return;
     this.#process.kill(this.pid);

@@ -75,7 +75,7 @@ const refusals: readonly [what: string, archive: Buffer, env: Record<string, str
     "eats memory",
     hostileArchive("builtins", "eval", `("[bytearray(1 << 24) for _ in range(1 << 16)]",)`),
     { TABPY_WORKER_MEMORY_MB: "200", TABPY_LOAD_TIMEOUT: "30" },
-    /^Load failed: .* memory of \d+ MB passed TABPY_WORKER_MEMORY_MB/,
+    /^Load failed: .* memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/,
   ],
   [
     "needs a missing module",

@@ -138,7 +138,7 @@ test("a memory bomb ends at the worker's limit", async () => {
   await withOthers(async () => {
     const answer = await limited.evaluate("x = []\nwhile True: x.append('a' * 1000000)");
     expect(answer.status).toBe(500);
-    expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB passed TABPY_WORKER_MEMORY_MB/);
+    expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/);
   }, limited);
 }, 60_000);
 
@@ -337,7 +337,7 @@ const hostile: Record<string, [script: string, status: number, text: string | Re
   "an error whose text ends the program": [
     "class E(Exception):\n  def __str__(self): raise SystemExit(3)\nraise E()",
     500,
-    /E : <the text of this E can't be had/,
+    /E : <the text of this E is not available/,
   ],
   "an error with a text of 50 MB": ["raise Exception('x' * 50000000)", 500, /Exception : xxx/],
   "a result without end": ["return iter(int, 1)", 408, /timed out/],

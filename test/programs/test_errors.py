@@ -67,7 +67,7 @@ class DescribeTest(unittest.TestCase):
             with self.subTest(how):
                 raised = raised_by("class Mine(Exception):\n  def __str__(self): %s\nraise Mine('x')" % how)
                 self.assertEqual(raised["type"], "Mine")
-                self.assertEqual(raised["message"], "<the text of this Mine can't be had: its __str__ raised %s>" % kind)
+                self.assertEqual(raised["message"], "<the text of this Mine is not available: its __str__ raised %s>" % kind)
                 self.assertEqual(raised["line"], 3)
 
     def test_cuts_long_messages(self):
