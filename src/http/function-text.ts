@@ -1,9 +1,9 @@
-// The function that a script becomes, read out of the body of its request: for the log's line about a call whose worker
+// The function that a script becomes, read out of the body of its request: for the log line about a call whose worker
 // was killed or lost. In every other case the worker reports it (programs/worker/function_log.py, the same text).
 
 import { byteLength } from "../executor/executor.ts";
 
-/** A larger body is searched at its start and its end only: clients send `script` first or last. */
+/** A larger body is searched only at its start and its end: clients send `script` first or last. */
 const searchedBytes = 1024 * 1024;
 const maxCharacters = 8192;
 
@@ -22,12 +22,12 @@ function searchedParts(body: readonly Buffer[]): Buffer[] {
   let tailStart = body.length;
   for (let bytes = 0; bytes < searchedBytes; bytes += body[tailStart]?.length ?? 0) tailStart--;
   return [
-    Buffer.concat(body, searchedBytes), // the length cuts it
+    Buffer.concat(body, searchedBytes), // truncated to this length
     Buffer.concat(body.slice(tailStart)).subarray(-searchedBytes),
   ];
 }
 
-/** The text of the member `script`. Inside of strings its quotes would be escaped. */
+/** The text of the member `script`. Inside a string, its quotes would be escaped. */
 function scriptOf(json: string): string | undefined {
   const literal = /(?<=[{,]\s*)"script"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")/s.exec(json)?.[1];
   try {
@@ -44,7 +44,7 @@ function countArguments(texts: readonly string[]): number {
   return Math.max(0, ...numbers);
 }
 
-/** As function_log.py shortens it, which counts code points. */
+/** Shortens as function_log.py does, which counts code points. */
 function shortened(text: string): string {
   if (text.length <= maxCharacters) return text;
   const points = [...text];

@@ -1,13 +1,13 @@
-// What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers, and its
-// line in the access log. It uses Node's own request and response: Hono builds a Fetch Request or Response as soon as one
-// is read, which costs more than all else on the way of a small call.
+// What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers,
+// and its line in the access log. It uses Node's own request and response: Hono builds a Fetch Request or Response as
+// soon as one is read, which takes longer than everything else in a small call.
 
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../logging/logger.ts";
 import type { AppEnv } from "./types.ts";
 
-/** X-Request-ID is used if it can stand in a log and a header: visible ASCII of a bounded length. */
+/** X-Request-ID is used if it is safe in a log and a header: visible ASCII of a bounded length. */
 const usableId = /^[\x21-\x7e]{1,128}$/;
 
 /** Gives the request its context, and its response `headers` and `X-Request-ID`, whatever the response will be. */
@@ -16,7 +16,7 @@ export function requestContext(
   log: Logger,
 ): MiddlewareHandler<AppEnv> {
   const fixed = Object.entries(headers);
-  // The file that access lines have always named: people's filters of the log may match it.
+  // Access lines have always named this file: log filters may match it.
   const access = log.for("frame.ts").named("tabpy.access");
   const isLogged = access.isEnabled("INFO");
   return function requestContext(c, next) {

@@ -236,11 +236,11 @@ for (const [what, request] of Object.entries({
   });
 }
 
-test("what is no HTTP is answered with 400 in JSON", async () => {
+test("bytes that are not HTTP are answered with 400 in JSON", async () => {
   await using server = await startApp();
   const answer = await sendBytes(server.port, "nonsense\r\n\r\n");
   expect(answer.status).toBe(400);
-  expect(answer.json()).toEqual({ message: "The request is no HTTP/1.1", info: {} });
+  expect(answer.json()).toEqual({ message: "The request is not HTTP/1.1", info: {} });
 });
 
 test("headers of more than 32 KiB are answered with 431 in JSON", async () => {

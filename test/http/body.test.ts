@@ -101,7 +101,7 @@ test("a body that is not gzip as it says is answered with 400", async () => {
     const answer = await evaluate(server, { body, headers: { "Content-Encoding": "gzip" } });
     expect(answer.status).toBe(400);
     expect(answer.json()).toEqual({
-      message: "The body of the request is not gzip, as its Content-Encoding says",
+      message: "The body of the request is not gzip, despite its Content-Encoding",
       info: {},
     });
   }
@@ -136,7 +136,7 @@ test("bodies past TABPY_MAX_BUFFERED_MB together are answered with 503 until oth
   expect(refused.headers.get("retry-after")).toBe("1");
   expect(refused.json()).toEqual({
     message: "The server is busy",
-    info: "the requests that are being answered hold as much memory as TABPY_MAX_BUFFERED_MB allows",
+    info: "the requests in progress use as much memory as TABPY_MAX_BUFFERED_MB allows",
   });
   expect(calls).toBe(1);
 

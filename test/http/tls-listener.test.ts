@@ -179,13 +179,13 @@ test("the app hears when the client has gone", async () => {
   expect(await gone.promise).toBe("gone");
 });
 
-test("what is no HTTP inside of TLS is answered with 400", async () => {
+test("bytes inside TLS that are not HTTP are answered with 400", async () => {
   await using https = await startHttps();
   const client = await open(https.port);
   client.socket.write("what is this\r\n\r\n");
   const answer = await client.closed;
   expect(answer).toStartWith("HTTP/1.1 400 Bad Request\r\n");
-  expect(answer).toContain("The request is no HTTP/1.1");
+  expect(answer).toContain("The request is not HTTP/1.1");
 });
 
 test("headers that are too large are answered with 431", async () => {

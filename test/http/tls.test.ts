@@ -73,11 +73,11 @@ describe("loadTls()", () => {
     ],
     "a key for a certificate": [
       { certificateFile: sound.keyFile },
-      `TABPY_CERTIFICATE_FILE "${sound.keyFile}" holds no PEM certificate`,
+      `TABPY_CERTIFICATE_FILE "${sound.keyFile}" contains no PEM certificate`,
     ],
     "a certificate for a key": [
       { keyFile: sound.certificateFile },
-      `TABPY_KEY_FILE "${sound.certificateFile}" holds no PEM private key: `,
+      `TABPY_KEY_FILE "${sound.certificateFile}" contains no PEM private key: `,
     ],
     "a key of another certificate": [
       { keyFile: other.keyFile },
@@ -154,7 +154,7 @@ describe("loadTls()", () => {
       { names: "" },
       "has no subjectAltName: clients refuse it",
     ],
-    "a leaf without its chain": ["alone", { isChained: true, isAlone: true }, "is alone in it: clients"],
+    "a leaf without its chain": ["alone", { isChained: true, isAlone: true }, "is the only one: clients"],
   };
   for (const [what, [name, options, text]] of Object.entries(warnings)) {
     test(`warns of ${what}, and takes it`, async () => {
