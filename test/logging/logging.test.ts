@@ -347,7 +347,7 @@ describe("readLogging() refuses at start what Python fails at with every line", 
       withHandler(
         "class=handlers.TimedRotatingFileHandler\nargs=('x', 'midnight', 1, 0, None, False, False, 5)",
       ),
-      'Cannot use the argument "atTime" (<string> section [handler_h]): expected None: a time of day is not offered',
+      'Cannot use the argument "atTime" (<string> section [handler_h]): expected None: a time of day is not supported',
     ],
   ];
   for (const [name, config, message] of table) {
