@@ -144,7 +144,7 @@ test(
     });
     const wrong = await deploy([link, file], "user1\r\nwrong\r\n");
     expect([wrong.code, wrong.lines]).toEqual([1, [""]]);
-    expect(wrong.errors).toBe(`https://localhost:${server.port}/ refuses: Invalid credentials provided.\n`);
+    expect(wrong.errors).toBe(`https://localhost:${server.port}/ refused: Invalid credentials provided.\n`);
     for (const typed of ["", "user1", "\nP@ssw0rd\n", "us:er\nP@ssw0rd\n"]) {
       const none = await deploy([link, file], typed);
       expect({ typed, code: none.code }).toEqual({ typed, code: 2 });

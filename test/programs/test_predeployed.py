@@ -76,9 +76,10 @@ class FunctionsTest(unittest.TestCase):
             ((3, numbers, numbers), "component 3: "), (("1", numbers, numbers), "component '1': "),
             ((True, numbers, numbers), "component True: "),
             ((1, numbers, [1, 2]), "different lengths"), ((1, [], []), "The columns are empty"), ((1, 5, 5), "The columns are empty"),
-            ((1, numbers, [1, None, 3]), "_arg2 holds None"), ((1, ["a", None, "b"], numbers), "_arg1 holds None"),
-            ((1, numbers, ["a", "", "b"]), "_arg2 holds ''"), ((1, numbers, ["a", 1, "b"]), "_arg2 holds 1"),
-            ((1, [str(at) for at in range(26)], list(range(26))), "_arg1 holds 26 different texts"),
+            ((1, numbers, [1, None, 3]), "_arg2 contains None"),
+            ((1, ["a", None, "b"], numbers), "_arg1 contains None"),
+            ((1, numbers, ["a", "", "b"]), "_arg2 contains ''"), ((1, numbers, ["a", 1, "b"]), "_arg2 contains 1"),
+            ((1, [str(at) for at in range(26)], list(range(26))), "_arg1 contains 26 different texts"),
             ((2, [1], [2]), "component 2: expected no more than there are rows, 1"),
         ):
             with self.subTest(said):
@@ -108,11 +109,11 @@ class FunctionsTest(unittest.TestCase):
     def test_ttest_refuses_what_it_cannot_compare(self):
         from _tabpy_predeployed.ttest import ttest
         for arguments, said in (
-            (([1, None], [1, 2]), "_arg1 holds None"), (([1, 2], [1, None]), "_arg2 holds None"),
-            ((["a"], [1]), "_arg1 holds 'a'"), (([], [1]), "_arg1: expected a list"), (([1, 2], None), "_arg2 holds None"),
-            (([1, 2, 3], ["a", "b", "c"]), "_arg2 holds 3 different values"),
-            (([1, 2, 3], ["a", "b", None]), "_arg2 holds 3 different values"),
-            (([1, 2, 3], ["a", None, "a"]), "_arg2 holds 2 different values: expected the names of two samples"),
+            (([1, None], [1, 2]), "_arg1 contains None"), (([1, 2], [1, None]), "_arg2 contains None"),
+            ((["a"], [1]), "_arg1 contains 'a'"), (([], [1]), "_arg1: expected a list"), (([1, 2], None), "_arg2 contains None"),
+            (([1, 2, 3], ["a", "b", "c"]), "_arg2 contains 3 different values"),
+            (([1, 2, 3], ["a", "b", None]), "_arg2 contains 3 different values"),
+            (([1, 2, 3], ["a", None, "a"]), "_arg2 contains 2 different values: expected the names of two samples"),
             (([1, 2, 3], ["a", "b"]), "_arg2 has 2 rows: expected as many as _arg1, 3"),
         ):
             with self.subTest(said):
@@ -124,7 +125,7 @@ class FunctionsTest(unittest.TestCase):
         samples = [1, 2, 3, 4], [2, 3, 4, 5], [7, 8, 9.5, 10, 11]
         self.assertAlmostEqual(anova(*samples), stats.f_oneway(*samples).pvalue)
         self.assertAlmostEqual(anova(*samples[:2]), stats.f_oneway(*samples[:2]).pvalue)
-        self.assertIn("_arg3 holds 'x'", self.refused(anova, *samples[:2], ["x"]))
+        self.assertIn("_arg3 contains 'x'", self.refused(anova, *samples[:2], ["x"]))
 
     def test_sentiment_analysis_scores_texts(self):
         from _tabpy_predeployed import sentiment_analysis
@@ -137,7 +138,7 @@ class FunctionsTest(unittest.TestCase):
         self.assertGreater(score(["GREAT!!!"])[0], score(["great"])[0])
         self.assertEqual(score("good"), score(["good"], library="nltk"))
         self.assertIn("library 'spacy': expected 'nltk' or 'textblob'", self.refused(score, ["good"], "spacy"))
-        self.assertIn("_arg1 holds 5", self.refused(score, ["good", 5]))
+        self.assertIn("_arg1 contains 5", self.refused(score, ["good", 5]))
         self.assertIn("_arg1 5", self.refused(score, 5))
         with mock.patch.dict(sys.modules, {"textblob": None}), self.assertRaises(ImportError) as caught:
             score(["good"], library="textblob")
