@@ -21,7 +21,7 @@ import { hostilePasswordFile } from "../support/hostile.ts";
 import { createRandom } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** A pair that TabPy itself has written. */
+/** A pair that TabPy itself wrote. */
 const known =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 const hash = "0123456789abcdef".repeat(8);
@@ -98,7 +98,7 @@ describe("readPasswordFile()", () => {
     ]);
   });
 
-  test("names the setting and the path of a file that isn't there", async () => {
+  test("names the setting and the path of a missing file", async () => {
     const path = join(tmpdir(), "no-such-folder", "users");
     const error = await readPasswordFile(path).catch((thrown) => thrown);
     expect(error.code).toBe("config");
@@ -132,7 +132,7 @@ describe("withUser()", () => {
 describe("changePasswordFile()", () => {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-  test("makes a file that only its owner can read", async () => {
+  test("creates a file that only its owner can read", async () => {
     using folder = temporaryFolder();
     const path = folder.file("users");
     await changePasswordFile(path, async (text, users) => {
@@ -142,7 +142,7 @@ describe("changePasswordFile()", () => {
     expect([readFileSync(path, "utf8"), mode(path)]).toEqual([`a ${hash}\n`, "600"]);
   });
 
-  test("keeps every byte of other lines, and takes rights of others away", async () => {
+  test("keeps every byte of other lines, and removes the permissions of others", async () => {
     using folder = temporaryFolder();
     const path = folder.file("users");
     const odd = Buffer.concat([Buffer.from("# caf\xe9 \xff\x00\n", "latin1"), Buffer.from(`zoë ${hash}\n`)]);
@@ -172,7 +172,7 @@ describe("changePasswordFile()", () => {
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\n`);
   });
 
-  test("keeps a link a link, and changes what it names", async () => {
+  test("keeps a symbolic link, and changes the file that it names", async () => {
     using folder = temporaryFolder();
     writeFileSync(folder.file("real"), `a ${hash}\n`);
     symlinkSync("real", folder.file("users"));

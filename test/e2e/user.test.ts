@@ -35,7 +35,7 @@ async function withInput(link: string, args: readonly string[], input: string) {
 }
 
 describe("tabpy-user add", () => {
-  test("prints TabPy's messages for a given password", async () => {
+  test("prints TabPy's messages for a password on the command line", async () => {
     using folder = userFolder();
     const { file } = folder;
     const first = await folder.user("add", "-u", "Alice", "-p", "P@ss:w0rd €", "-f", file);
@@ -163,7 +163,7 @@ Added username "bob" with password "-x -y"
     expect(folder.read()).toBe(text);
   });
 
-  test.skipIf(!hasBcrypt)("makes a hash that Python's bcrypt knows", async () => {
+  test.skipIf(!hasBcrypt)("makes a hash that Python's bcrypt verifies", async () => {
     using folder = userFolder();
     await folder.user("add", "-u", "alice", "-p", "pa:ss wörd", "--scheme", "bcrypt", "-f", folder.file);
     const program =
@@ -217,7 +217,7 @@ Updating username "alice" password  to "new"
     expect(folder.read()).toBe(`alice ${passwordHash("alice", "y")}\n`);
   });
 
-  test("refuses a name that isn't there, and a file that isn't", async () => {
+  test("refuses an unknown name, and a missing file", async () => {
     using folder = userFolder();
     const absent = await folder.user("update", "-u", "alice", "-p", "x", "-f", folder.file);
     expect(absent.code).toBe(1);
@@ -254,7 +254,7 @@ test("tabpy-user delete removes the user's line, and refuses an unknown name", a
   );
 });
 
-test("tabpy-user verify tells a right password from a wrong one, with both schemes", async () => {
+test("tabpy-user verify distinguishes a right password from a wrong one, with both schemes", async () => {
   using folder = userFolder();
   await folder.user("add", "-u", "alice", "-p", "x:y", "-f", folder.file);
   await folder.user("add", "-u", "bob", "-p", "x:y", "--scheme", "bcrypt", "-f", folder.file);

@@ -10,7 +10,7 @@ import { openRegistry } from "./registry-folder.ts";
 const outside = "src_path must be a folder inside the upload destination";
 const noArchive = "src_path must contain a file pickle_archive";
 
-/** Makes `staging` below `folder`, and `elsewhere` beside it, which has an archive too. */
+/** Makes `staging` below `folder`, and beside it `elsewhere`, which contains an archive too. */
 function place(folder: string): { staging: string; elsewhere: string; good: string } {
   const staging = join(folder, "staging");
   const good = join(staging, "endpoints", "f", "1");
@@ -90,7 +90,7 @@ for (const [what, path, message] of badSources) {
   });
 }
 
-test("source() finds a folder inside, also by a detour and where the state folder is a link", async () => {
+test("source() finds a folder inside, even by a detour or when the state folder is a link", async () => {
   using folder = temporaryFolder();
   const { good, staging } = place(folder.path);
   symlinkSync(folder.path, join(folder.path, "state"));
