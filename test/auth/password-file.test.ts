@@ -54,7 +54,7 @@ describe("parsePasswordFile()", () => {
   }
 
   const faults: Record<string, [text: string, message: string]> = {
-    "a name alone": [
+    "only a name": [
       `# x\n\na ${hash}\nbob\n`,
       'Cannot read "f" line 4: expected "name hash", got only a name',
     ],

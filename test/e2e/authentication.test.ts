@@ -77,8 +77,8 @@ test(
       [{}, "no credentials"],
       [basic("alice:typed-wrong"), 'wrong password for user "Alice"'],
       [basic("typed-name:typed-wrong"), "unknown user"],
-      [{ Authorization: "Basic typed:wrong" }, "credentials that can't be read"],
-      [{ Authorization: "Bearer typed" }, "credentials that can't be read"],
+      [{ Authorization: "Basic typed:wrong" }, "malformed credentials"],
+      [{ Authorization: "Bearer typed" }, "malformed credentials"],
     ];
     for (const [headers, why] of refused) {
       expect((await one.server.request("/info?token=typed", { headers })).status).toBe(401);
