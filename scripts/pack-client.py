@@ -1,7 +1,7 @@
 """Packs the client library as a wheel: scripts/pack-client.py VERSION FILE.
 
-The same sources make the same bytes, on every machine: names in order, one time for all, nothing compressed (how a
-compressor of another version writes differs).
+The same sources make the same bytes on every machine: sorted names, one time for all files, and no compression (its
+output depends on the version of the compressor).
 """
 
 import base64
@@ -45,7 +45,7 @@ def pack(version):
     files["%s/WHEEL" % information] = WHEEL.encode("ascii")
     files["%s/LICENSE" % information] = read(HERE, "..", "LICENSE")
     record = "".join("%s,sha256=%s,%d\n" % (name, digest(data), len(data)) for name, data in sorted(files.items()))
-    # The standard wants what describes the wheel at its end.
+    # The standard recommends the files that describe the wheel at its end.
     names = sorted(files, key=lambda name: (name.startswith(information), name))
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_STORED) as archive:
@@ -57,7 +57,7 @@ def pack(version):
 
 def add(archive, name, data):
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    entry.create_system = 3  # or the bytes would tell the system that packed them
+    entry.create_system = 3  # otherwise the bytes would depend on the system that packs them
     entry.external_attr = 0o100644 << 16
     archive.writestr(entry, data)
 
@@ -72,7 +72,7 @@ def digest(data):
 
 
 def escaped(version):
-    """A version as the names of wheels have it, where a hyphen means something else."""
+    """A version as in the names of wheels, where hyphens separate the fields."""
     return version.replace("-", "_")
 
 

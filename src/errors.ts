@@ -1,5 +1,5 @@
-// The program's one error class and the table of its codes. Errors are thrown where they are found and turned into
-// a response in one place for HTTP (src/http/answers.ts) and into a message in one for the command line (src/cli/run.ts).
+// The program's one error class and the table of its codes. Errors are thrown where they are found. One place turns
+// them into a response for HTTP (src/http/answers.ts), one into a message for the command line (src/cli/run.ts).
 
 /** Error code -> HTTP status of the response. */
 export const errorStatus = {

@@ -1,5 +1,5 @@
-// The lock that makes processes change a file one after the other: `<path>.lock`, which names its owner, so that the
-// lock of a process that was killed is taken over.
+// The lock that makes processes change a file one after the other: `<path>.lock`. It names its owner, so that the
+// lock of a process that was killed can be taken over.
 
 import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
@@ -16,7 +16,7 @@ const unnamedMs = 1000;
 const waitMs = 60_000;
 const pauseMs = 5;
 
-/** Tells this process from an earlier one with the same id, as after each start in a container. */
+/** Tells this process from an earlier one with the same id: in a container, each start may get the same one. */
 const incarnation = randomUUID();
 
 /**

@@ -1,5 +1,5 @@
-// Durable writes: a file is replaced whole or not at all, also by a power cut. Concurrent writers are kept apart by
-// file-lock.ts.
+// Durable writes: a file is replaced completely or not at all, even in a power cut. file-lock.ts keeps concurrent
+// writers apart.
 
 import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -20,8 +20,8 @@ export function temporaryBeside(path: string): string {
  * Replace a file: at any moment `path` has the old content or the new, and once the promise has resolved the new
  * content survives a power cut.
  *
- * @param mode permission bits of the new file; by the umask when omitted.
- * @param owner given to the new file where this process may do that; otherwise the process owns it.
+ * @param mode permission bits of the new file; from the umask when omitted.
+ * @param owner owner of the new file, where this process may set it; otherwise the process owns it.
  */
 export async function writeDurably(
   path: string,
@@ -82,7 +82,7 @@ export async function ageOf(path: string): Promise<number> {
   return found === undefined ? 0 : Date.now() - found.mtimeMs;
 }
 
-/** Whether others than the file's owner and group may read or write it; false on Windows, which has no such bits. */
+/** Whether users outside the file's group may read or write it; false on Windows, which has no such bits. */
 export async function isOpenToOthers(path: string): Promise<boolean> {
   return process.platform !== "win32" && ((await stat(path)).mode & 0o006) !== 0;
 }

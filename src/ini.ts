@@ -1,6 +1,7 @@
-// Reads and writes the INI dialect of Python's configparser.ConfigParser (strict, BasicInterpolation): the config file,
-// the logging sections in it, and state.ini. Specification: https://docs.python.org/3/library/configparser.html; where
-// Python versions differ, as in 3.10 and later. test/ini.test.ts compares every rule with Python's own.
+// Reads and writes the INI dialect of Python's configparser.ConfigParser (strict, BasicInterpolation): the config
+// file, the logging sections in it, and state.ini. Specification:
+// https://docs.python.org/3/library/configparser.html; where Python versions differ, as in 3.10 and later.
+// test/ini.test.ts compares every rule with Python's own parser.
 
 // The package `ini` can't parse or write these files: it drops "__proto__", splits names at ".", turns "true" into a
 // boolean, cuts values at ";", quotes what it writes, and has no ":", no continuation lines and no error for duplicates.
@@ -8,7 +9,7 @@
 import { safe } from "ini";
 import { TabPyError } from "./errors.ts";
 
-/** The section whose options every other section has too. */
+/** The section whose options apply to every other section too. */
 export const defaultSection = "DEFAULT";
 
 const header = /^\[(.+)\]/s; // Up to the last bracket of the line; the rest is ignored, as in Python.

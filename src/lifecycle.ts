@@ -25,7 +25,7 @@ export async function startAll(services: readonly Service[]): Promise<void> {
   }
 }
 
-/** Stop services in reverse order, all of them also when one rejects; the first error is thrown. */
+/** Stop services in reverse order, all of them even when one rejects; the first error is thrown. */
 export async function stopAll(services: readonly Service[]): Promise<void> {
   const errors: unknown[] = [];
   for (const service of [...services].reverse()) {
@@ -39,7 +39,7 @@ export async function stopAll(services: readonly Service[]): Promise<void> {
 }
 
 /**
- * Resolves with the name of the first SIGINT or SIGTERM. A second one calls `force`, which is to exit at once.
+ * Resolves with the name of the first SIGINT or SIGTERM. A second one calls `force`, which should exit at once.
  */
 export function untilAskedToStop(force: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -72,7 +72,7 @@ function hasTerminal(): boolean {
   }
 }
 
-/** A function that runs tasks one after the other, in the order of its calls, also after one that has rejected. */
+/** A function that runs tasks one after the other, in the order of its calls, even after one has rejected. */
 export function createChain(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return <T>(task: () => Promise<T>) => {

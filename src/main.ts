@@ -1,4 +1,4 @@
-// The composition root: builds the parts from the configuration, hands one to another, starts and stops them.
+// The composition root: builds the parts from the configuration, connects them, starts and stops them.
 
 import { existsSync, statSync } from "node:fs";
 import packageJson from "../package.json" with { type: "json" };
@@ -37,14 +37,14 @@ export interface TabPy {
 /**
  * Start the server. It listens when this resolves; scripts wait until the first worker is ready.
  *
- * @throws TabPyError `config` for what stands in the way: files, ports, certificates, Python.
+ * @throws TabPyError `config` for whatever prevents the start: files, ports, certificates, Python.
  */
 export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.staticPath !== undefined && !isFolder(config.staticPath)) {
     throw configError("TABPY_STATIC_PATH", config.staticPath, undefined, "a folder");
   }
   if (config.isArrowWanted)
-    log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not offered: data comes as JSON");
+    log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not available: data is transferred as JSON");
   const service = readServiceInfo(config.statePath);
   const auditLog = log.for("audit.ts").named("tabpy.audit");
   const path = config.passwordFile;
@@ -133,12 +133,12 @@ function certificateOf(settings: TlsConfig, server: HttpServer, log: Logger): Re
     files: [settings.certificateFile, settings.keyFile].filter((file) => file !== undefined),
     reload: async () => {
       server.useTls(await loadTls(settings, log));
-      log.info("Took the certificate and key that the files hold now");
+      log.info("Loaded the new certificate and key");
     },
   };
 }
 
-/** Scripts get the server's environment, but for what opens its private key. */
+/** Scripts get the server's environment, except for the passphrase of its private key. */
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { TABPY_KEY_PASSPHRASE: _, ...others } = env;
   return others;

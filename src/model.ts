@@ -7,11 +7,11 @@ export interface Model {
   readonly version: number;
   /** Path of the pickle_archive. */
   readonly archive: string;
-  /** Tells it from every other archive that had this name and version. */
+  /** Distinguishes it from every other archive that had this name and version. */
   readonly key: string;
 }
 
-/** What a name stands for, with aliases followed. A worker gets it as JSON (tabpy_object.py). */
+/** What a name refers to, after following aliases. A worker gets it as JSON (tabpy_object.py). */
 export type Resolution =
   | { readonly kind: "model"; readonly model: Model }
   /** No endpoint has this name, or its alias leads to none. */

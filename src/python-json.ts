@@ -1,9 +1,9 @@
-// JSON as Python's json.dumps writes it: ", " and ": ", all but ASCII escaped. For responses and state; results come
-// from the workers as bytes. Parsing keeps the digits of numbers, because Python tells 1.0 from 1 and its integers have no
-// limit.
+// JSON as Python's json.dumps writes it: ", " and ": ", everything but ASCII escaped. For responses and state;
+// results come from the workers as bytes. Parsing keeps the digits of numbers, because Python distinguishes 1.0 from
+// 1 and its integers have no limit.
 
 const notAscii = /[\u007f-\uffff]/g;
-/** Strings, to skip them, and the numbers that Python's json reads and writes although JSON has none such. */
+/** Strings, to skip them, and the numbers that Python's json reads and writes although JSON doesn't have them. */
 const notFinite = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
 
 /** ES2026, in Bun and Node 22 and later, but not yet in TypeScript's library. */

@@ -36,7 +36,7 @@ test("writeDurably() replaces a file with its mode, and leaves nothing beside it
   expect(readdirSync(folder.path)).toEqual(["x"]);
 });
 
-test("writeDurably() leaves the old file and no other when it can't write", async () => {
+test("writeDurably() leaves the old file and nothing else when it can't write", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   await writeDurably(join(folder.path, "y"), "");
@@ -44,7 +44,7 @@ test("writeDurably() leaves the old file and no other when it can't write", asyn
   expect(readdirSync(folder.path)).toEqual(["y"]);
 });
 
-test("withLock() lets one process after the other write: no change is lost", async () => {
+test("withLock() lets processes write one after the other: no change is lost", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "count");
   writeFileSync(file, "0");
@@ -54,7 +54,7 @@ test("withLock() lets one process after the other write: no change is lost", asy
   expect(readdirSync(folder.path)).toEqual(["count"]);
 });
 
-test("withLock() takes one call of this process after the other, also when one throws", async () => {
+test("withLock() runs calls of this process one after the other, even when one throws", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   const order: string[] = [];
@@ -71,7 +71,7 @@ test("withLock() takes one call of this process after the other, also when one t
   expect(order).toEqual(["first begins", "first ends", "second"]);
 });
 
-test("withLock() lets in one process when many find a stale lock", async () => {
+test("withLock() lets only one process continue when many find a stale lock", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   let text = "";
@@ -136,12 +136,12 @@ test("withLock() takes over a lock whose owner it can't check only when the lock
   expect(await entered).toBe("mine");
 });
 
-test("syncFile() takes a file that may only be read", async () => {
+test("syncFile() accepts a read-only file", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "x");
   writeFileSync(file, "", { mode: 0o444 });
   chmodSync(folder.path, 0o755);
-  // As another user than root, who may do everything.
+  // As a user other than root, who may do everything.
   const program = `
     const { syncFile } = await import(${JSON.stringify(files)});
     if (process.getuid() === 0) process.setuid(65534);

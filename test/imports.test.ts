@@ -1,4 +1,4 @@
-// The house: which part of src may import which, and that every file a comment names exists.
+// Which part of src may import which, and that every file that a comment names exists.
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { basename, dirname, join, normalize } from "node:path";
 
 const root = join(import.meta.dir, "..");
 
-/** From the parts that know nothing to the one that knows all; a part imports only from groups before its own. */
+/** From the parts that import none to the one that imports all; a part imports only from groups before its own. */
 const order: readonly (readonly string[])[] = [
   ["src/errors.ts", "src/model.ts"],
   ["src/lifecycle.ts", "src/ini.ts", "src/files.ts", "src/python-json.ts"],
@@ -65,7 +65,7 @@ test("every .ts and .py file that a comment names exists", () => {
   expect(faults).toEqual([]);
 });
 
-/** Comments and docstrings, roughly: strings that look like them do no harm. */
+/** Comments and docstrings, approximately: strings that look like them do no harm. */
 function commentsOf(path: string): string[] {
   const text = readFileSync(join(root, path), "utf8");
   const pattern = path.endsWith(".py") ? /#.*$|"""[\s\S]*?"""/gm : /\/\/.*$|\/\*[\s\S]*?\*\//gm;

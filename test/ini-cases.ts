@@ -132,12 +132,12 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["a commented section", "[s]\na = 1\n#[t]\nb = 2"],
   ["a comment behind a non-breaking space", "[s]\na = 1\n\xa0# c\nb = 2"],
 
-  // Lines that go on
+  // Continuation lines
   ["a second line", "[s]\na = 1\n  2"],
   ["three lines of different indents", "[s]\na = 1\n      2\n  3\n    4"],
   ["an indented line after an empty value", "[s]\na =\n  1\n  2"],
-  ["a line with = that goes on", "[s]\na = 1\n  b = 2"],
-  ["a line like a section that goes on", "[s]\na = 1\n  [t]\nb = 2"],
+  ["a continuation line with =", "[s]\na = 1\n  b = 2"],
+  ["a continuation line like a section", "[s]\na = 1\n  [t]\nb = 2"],
   ["a line like a section, indented, first in a section", "[s]\n  [t]\n  a = 1"],
   ["an indented first option", "[s]\n  a = 1\n  b = 2"],
   ["an indented option with a deeper line", "[s]\n  a = 1\n    2\n  b = 3"],
@@ -156,9 +156,9 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["a form feed as indent", "[s]\na = 1\n\f2"],
   ["a vertical tab as indent", "[s]\na = 1\n\v2"],
   ["a unit separator as indent", "[s]\na = 1\n\x1f2"],
-  ["a byte order mark is no indent", "[s]\na = 1\n\ufeffb = 2"],
-  ["a zero-width space is no indent", "[s]\na = 1\n\u200bb = 2"],
-  ["a Mongolian vowel separator is no indent", "[s]\na = 1\n\u180eb = 2"],
+  ["a byte order mark is not an indent", "[s]\na = 1\n\ufeffb = 2"],
+  ["a zero-width space is not an indent", "[s]\na = 1\n\u200bb = 2"],
+  ["a Mongolian vowel separator is not an indent", "[s]\na = 1\n\u180eb = 2"],
   ["an empty line in a value", "[s]\na = 1\n\n  2"],
   ["empty lines in a value", "[s]\na = 1\n\n\n\n  2\n"],
   ["a line of spaces in a value", "[s]\na = 1\n    \n  2"],
@@ -311,7 +311,7 @@ const texts: readonly (readonly [name: string, text: string])[] = [
   ["a byte order mark on the second line", "\n\ufeff[s]\na = 1"],
 ];
 
-/** The table by hand. Texts with names of the environment in them, and only they, get one. */
+/** The table by hand. Only texts that name environment variables get an environment. */
 export const readCases: readonly ReadCase[] = texts.map(([name, text]) => {
   const isAboutEnvironment = /%\((HOME|home|USER|PERCENT|DOUBLE|REFERENCE)\)s/.test(text);
   return { name, text, ...(isAboutEnvironment ? { defaults: environment } : {}) };
@@ -322,7 +322,7 @@ function chain(depth: number): string {
   return `[s]\n${links.join("\n")}\no${depth} = end\n`;
 }
 
-/** Texts of random pieces, and texts of the table with pieces put in, cut out or doubled. */
+/** Texts of random pieces, and texts of the table with pieces inserted, removed or doubled. */
 export function generateReadCases(count: number, seed: number): ReadCase[] {
   const random = createRandom(seed);
   const pieces = [
@@ -360,14 +360,14 @@ export function generateReadCases(count: number, seed: number): ReadCase[] {
   return Array.from({ length: count }, (_, index) => {
     let text = random(3) === 0 ? "[s]\n" : pick(random, bases);
     for (let edits = 1 + random(index % 3 === 0 ? 12 : 4); edits > 0; edits--) {
-      const start = random(8) === 0 ? 0 : text.indexOf("\n") + 1; // A spoilt first line spoils the rest.
+      const start = random(8) === 0 ? 0 : text.indexOf("\n") + 1; // A broken first line makes the rest invalid.
       const at = start + random(text.length + 1 - start);
       const length = random(4);
       const cut = text.slice(at, at + length);
       const change = pick(random, ["", cut + cut, pick(random, pieces), cut + pick(random, pieces)]);
       text = text.slice(0, at) + change + text.slice(at + length);
     }
-    // A cut between two halves leaves what no UTF-8 file holds.
+    // A cut inside a surrogate pair leaves what no UTF-8 file can contain.
     return {
       name: `generated text ${index}`,
       text: text.replace(/\p{Surrogate}/gu, ""),
@@ -376,7 +376,7 @@ export function generateReadCases(count: number, seed: number): ReadCase[] {
   });
 }
 
-/** Sections of random names and values: about half of them hold something that no INI text can. */
+/** Sections of random names and values: about half contain something that INI can't represent. */
 export function generateWriteCases(count: number, seed: number): WriteCase[] {
   const random = createRandom(seed);
   const word = (alphabet: readonly string[], most: number) =>

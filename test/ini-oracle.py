@@ -38,7 +38,7 @@ def read(case):
     try:
         parser.read_file(lines)
     except configparser.Error as error:
-        # Python raises a ParsingError only at the end of the text, and another error wins; ini.ts stops at once.
+        # Python raises a ParsingError only at the end of the text, after any other error; ini.ts stops at once.
         line = fault_line(error)
         try:
             make(case).read_file(lines[: line - 1])

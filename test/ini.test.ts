@@ -1,5 +1,5 @@
 // src/ini.ts against Python's configparser: every text of ini-cases.ts goes through both, and every difference
-// that is there on purpose has a test of its own. Python is TABPY_TEST_PYTHON or python3 on PATH.
+// that is intended has a test of its own. Python is TABPY_TEST_PYTHON or python3 on PATH.
 
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
@@ -54,7 +54,7 @@ describe("formatIni()", () => {
       expect(contentOf(again)).toEqual(contentOf(ini));
     }));
 
-  test("of the generated rows of values some are refused and most are not", () => {
+  test("some of the generated rows of values are refused and most are not", () => {
     const refused = writes.filter((row) => fill(row) === undefined).length;
     expect(refused).toBeGreaterThan(50);
     expect(refused).toBeLessThan(200);
@@ -70,19 +70,19 @@ describe("parseIni()", () => {
     expect(readAnswer(row)).toEqual(signed as ReadAnswer);
   });
 
-  test("takes % in a default as it is", () => {
+  test("keeps % in a default as it is", () => {
     const ini = parseIni("[s]\na = %(X)s", { defaults: { X: "50% of %(Y)s" } });
     expect(ini.get("s", "a")).toBe("50% of %(Y)s");
     expect(ini.get("s", "x")).toBe("50% of %(Y)s");
   });
 
-  test("takes the last of two defaults that differ only in case", () => {
+  test("uses the last of two defaults that differ only in case", () => {
     const ini = parseIni("[s]\na = %(path)s", { defaults: { Path: "first", PATH: "last", NONE: undefined } });
     expect(ini.get("s", "a")).toBe("last");
     expect(ini.has("s", "none")).toBe(false);
   });
 
-  test("keeps prototypes clean", () => {
+  test("doesn't pollute prototypes", () => {
     parseIni("[__proto__]\npolluted = 1\n[constructor]\nprototype = 1", { defaults: { toString: "x" } });
     expect("polluted" in {}).toBe(false);
   });
@@ -112,7 +112,7 @@ describe("parseIni()", () => {
     ],
   ];
   for (const [name, text, message] of faults) {
-    test(`names source, line and what is wanted for ${name}`, () => {
+    test(`reports source, line and what is expected for ${name}`, () => {
       expect(() => parseIni(text, { source: "x.conf" })).toThrow(
         expect.objectContaining({ name: "TabPyError", code: "config", message }),
       );
@@ -134,7 +134,7 @@ describe("IniFile", () => {
     expect(ini.lineOf("TabPy", "nope")).toBeUndefined();
   });
 
-  test("get(), raw() and has() know no option that isn't there", () => {
+  test("get(), raw() and has() find no missing option", () => {
     for (const [section, option] of [
       ["TabPy", "nope"],
       ["nope", "d"],
@@ -169,7 +169,7 @@ describe("IniFile", () => {
     });
   }
 
-  test("set() adds, overwrites in place, and remove() takes away", () => {
+  test("set() adds and overwrites in place, and remove() removes", () => {
     const state = parseIni("[Meta]\nRevision Number = 1\nOther = x\n", { keepCase: true });
     state.set("Meta", "Revision Number", "2");
     state.set("Docs", "add", escapeValue("100%\n%(x)s"));
@@ -274,7 +274,7 @@ function interpolated(ini: IniFile, section: string, option: string): Value {
   }
 }
 
-/** The exception that Python has for one of our messages. */
+/** The exception that Python raises for one of our messages. */
 function kindOf(message: string): string {
   const kinds: [wanted: string, kind: string][] = [
     ["a section header", "MissingSectionHeaderError"],
@@ -303,7 +303,7 @@ function fill(row: OracleWrite): IniFile | undefined {
   return ini;
 }
 
-/** Whether no name has what ini.ts refuses on purpose though Python could read it back. */
+/** Whether no name contains what ini.ts refuses on purpose although Python could read it back. */
 function hasBareNames(row: OracleWrite): boolean {
   const names = row.sections.flatMap(([section, options]) => [section, ...options.map(([name]) => name)]);
   return names.every(

@@ -26,7 +26,7 @@ test("pythonJson() writes what Python's json.dumps writes", () => {
   expect(values.map(pythonJson)).toEqual(python.stdout.toString().trimEnd().split("\n"));
 });
 
-test("pythonJson() leaves undefined members out", () => {
+test("pythonJson() omits undefined members", () => {
   expect(pythonJson({ a: undefined, b: 1, c: undefined })).toBe('{"b": 1}');
 });
 
@@ -72,7 +72,7 @@ test("parseExactJson() reads Python's NaN and infinities as null, outside of str
   );
 });
 
-test("numberOf() is the number that parseExactJson() read, and nothing for other values", () => {
+test("numberOf() is the number that parseExactJson() read, and undefined for other values", () => {
   expect(numbers.map((number) => numberOf(parseExactJson(number)))).toEqual(numbers.map(Number));
   expect(numberOf(5)).toBe(5);
   for (const other of [null, "5", [5], {}, undefined, true]) expect(numberOf(other)).toBeUndefined();

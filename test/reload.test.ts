@@ -43,7 +43,7 @@ describe("Reloader", () => {
     });
   }
 
-  test("reload() reloads, whether files have changed or not", async () => {
+  test("reload() reloads whether files have changed or not", async () => {
     using folder = temporaryFolder();
     await using one = await startReloader(folder, "absent");
     await one.reloader.reload();
@@ -67,7 +67,7 @@ describe("Reloader", () => {
     expect(one.reports).toHaveLength(1);
   });
 
-  test("reloads in the end also when a file keeps changing", async () => {
+  test("reloads eventually when a file keeps changing", async () => {
     using folder = temporaryFolder();
     writeFileSync(folder.file("a"), "");
     await using one = await startReloader(folder, "a");
@@ -80,7 +80,7 @@ describe("Reloader", () => {
     }
   });
 
-  test("stops twice, and before it was started", async () => {
+  test("stop() may be called twice, and before start()", async () => {
     const reloader = new Reloader([], () => {});
     await reloader.stop();
     await reloader.start();

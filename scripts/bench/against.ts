@@ -1,4 +1,4 @@
-// Two executables beside each other: the same loads in turns, A B A B, since a machine's speed changes from minute to
+// Compares two executables: the same loads in turns, A B A B, because a machine's speed changes from minute to
 // minute. The medians of the turns are compared.
 
 import { mkdirSync } from "node:fs";
@@ -16,7 +16,7 @@ interface Side {
   readonly server: Server;
 }
 
-/** Compare the executable of `bench` with `other`; `only` chooses loads by a part of their names. */
+/** Compare the executable of `bench` with `other`; `only` selects loads by a part of their names. */
 export async function measureAgainst(bench: Bench, other: string, only: string): Promise<void> {
   const benches = [bench.binary, other].map((binary, at) => {
     const folder = join(bench.folder, String(at));

@@ -1,5 +1,5 @@
-// What authentication and HTTPS cost: /evaluate beside the same without, taking turns; whether the time of a refusal
-// tells that a user exists; and how long others wait while bcrypt hashes are computed.
+// What authentication and HTTPS cost: /evaluate with and without them, in turns; whether the time of a refusal
+// reveals that a user exists; and how long others wait while bcrypt hashes are computed.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ export async function measureAuthentication(bench: Bench): Promise<void> {
   await measureOthers(bench, files.bcrypt);
 }
 
-/** A password file with the user alice; its path. */
+/** Makes a password file with the user alice; returns its path. */
 function addUser({ binary, folder }: Bench, scheme: string): string {
   const file = join(folder, `passwords-${scheme}`);
   const args = ["user", "add", "-u", "alice", "-p", password, "--scheme", scheme, "-f", file];
@@ -94,13 +94,13 @@ async function measureLoads(bench: Bench, files: { pbkdf2: string; bcrypt: strin
   const [without, ...others] = runs;
   const floor = without?.perSecond ?? [];
   for (const { what, perSecond, share, tabpy } of others) {
-    // Of neighbours in time, as the machine is not as fast at every moment.
+    // Of measurements that follow each other, because the machine's speed changes.
     const percent = median(perSecond.map((own, turn) => (own / (floor[turn] ?? Number.NaN)) * 100));
     found.figures.push({
       what: `small calls, 8 connections, ${what}`,
       value: percent,
       unit: "% of without",
-      note: `${median(perSecond).toFixed(0)}/s beside ${median(floor).toFixed(0)}/s`,
+      note: `${median(perSecond).toFixed(0)}/s, without ${median(floor).toFixed(0)}/s`,
       target: { text: `>= ${share} %`, isMet: percent >= share },
       ...(tabpy === undefined ? {} : { tabpy }),
     });
@@ -108,7 +108,7 @@ async function measureLoads(bench: Bench, files: { pbkdf2: string; bcrypt: strin
   await Promise.all(runs.map(({ server }) => server.stop()));
 }
 
-/** Whether an attempt of a user that isn't there takes as long as a wrong password. */
+/** Whether an attempt with an unknown user takes as long as one with a wrong password. */
 async function measureTiming(bench: Bench, scheme: string, file: string, attempts: number): Promise<void> {
   const server = await startGuessable(bench, file);
   const times = { alice: [] as number[], nobody: [] as number[] };
@@ -123,7 +123,7 @@ async function measureTiming(bench: Bench, scheme: string, file: string, attempt
   const [wrong, unknown] = [median(times.alice), median(times.nobody)];
   const percent = (Math.abs(wrong - unknown) / wrong) * 100;
   bench.found.figures.push({
-    what: `unknown user beside a wrong password, ${scheme}, ${attempts} each`,
+    what: `unknown user and wrong password, ${scheme}, ${attempts} each`,
     value: percent,
     unit: "% apart",
     note: `medians ${unknown.toFixed(3)} ms and ${wrong.toFixed(3)} ms`,

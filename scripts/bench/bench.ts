@@ -1,5 +1,5 @@
-// What every part of the benchmark gets: the executable, the Python, a folder, the kind of run, and where to put what
-// was found.
+// What every part of the benchmark gets: the executable, the Python, a folder, the kind of run, and the object that
+// collects the results.
 
 import { spawnSync } from "node:child_process";
 import { type Call, type Load, socketLoad, wrkLoad } from "./load.ts";
@@ -12,7 +12,7 @@ export interface Bench {
   /** Undefined for a Python without orjson. */
   readonly orjsonVersion: string | undefined;
   readonly folder: string;
-  /** Measure shorter and less often. */
+  /** Whether to measure for a shorter time and less often. */
   readonly isQuick: boolean;
   /** Whether small calls are sent by wrk, otherwise by sockets of this process. */
   readonly hasWrk: boolean;

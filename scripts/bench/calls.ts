@@ -16,7 +16,7 @@ export function createMillionRows(): Call {
   return evaluate({ _arg1: first, _arg2: second }, "return [a + b for a, b in zip(_arg1, _arg2)]", wanted);
 }
 
-/** Of the function `add` that deployFunctions() in deployed.ts deploys. */
+/** Calls the function `add`, which deployFunctions() in deployed.ts deploys. */
 export const query: Call = {
   path: "/query/add",
   body: '{"data": [1, 2]}',

@@ -1,5 +1,5 @@
 // The benchmark of deployed functions: calls by /query and by tabpy.query in scripts, deploying with the client
-// library, a large upload, a start with many functions, and what a long call costs everybody else.
+// library, a large upload, a start with many functions, and what a long call costs all others.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -48,8 +48,8 @@ export async function measureDeployed(bench: Bench): Promise<void> {
 }
 
 /**
- * Deploy `add` (two numbers), `wait` (some seconds) and `timed`; seconds from a call of client.deploy() to serving. The
- * client's own process has been started before.
+ * Deploy `add` (two numbers), `wait` (some seconds) and `timed`; returns the seconds from a call of client.deploy()
+ * to serving, without the start of the client's own process.
  */
 export function deployFunctions(python: string, server: Server): number {
   const program = `
@@ -87,7 +87,7 @@ function measureDeploy(python: string, server: Server, addFigure: AddFigure): vo
   });
 }
 
-/** /info while a function runs in every worker but one, and while none does. */
+/** /info while a function runs, and while none does. */
 async function measureMeanwhile(server: Server, addFigure: AddFigure): Promise<void> {
   const info = async () => {
     const times: number[] = [];
@@ -151,7 +151,7 @@ async function measureUpload(server: Server, isQuick: boolean, addFigure: AddFig
   });
   const seconds = (performance.now() - began) / 1000;
   clearInterval(watch);
-  if (status !== 201) throw new Error(`the upload is answered with ${status}`);
+  if (status !== 201) throw new Error(`the upload was answered with ${status}`);
   addFigure({
     what: `upload of ${megabytes} MB, resident memory grows by`,
     value: most - before,

@@ -1,4 +1,4 @@
-// Calls of /evaluate: small ones, 10,000 rows, and two scripts that compute at once.
+// Calls of /evaluate: small ones, 10,000 rows, and two scripts that compute concurrently.
 
 import type { Bench } from "./bench.ts";
 import { evaluate, small } from "./calls.ts";
@@ -48,7 +48,7 @@ export async function measureRows(
   const run = (seconds: number) => socketLoad(server.port, rows, 8, { seconds });
   await run(1); // warm up
   const load = await withCpu(server, () => run(isQuick ? 1 : 5));
-  // What the workers read and write large data with in this Python.
+  // The module with which the workers of this Python read and write large data.
   const module = orjsonVersion === undefined ? "json" : "orjson";
   const floor = startFloor(python);
   const floorPerSecond =

@@ -1,7 +1,7 @@
 """The floor of the benchmark: the same scripts in a bare Python loop, without HTTP and without a server.
 
 Each line of standard input is a job, JSON: {"body": text, "wanted": JSON text, "loads": module, "dumps": module,
-"calls": n}, where a module is "json" or "orjson". Each is answered with a line {"seconds": n a call}; a wrong answer
+"calls": n}, where a module is "json" or "orjson". Each is answered with a line {"seconds": n per call}; a wrong answer
 ends the process with an error.
 """
 

@@ -1,5 +1,5 @@
-// The load of the benchmark: connections that stay open and have one request each under way. By `wrk` where it is
-// installed, for small bodies; else by the sockets of this process. Every answer is compared with the one wanted.
+// The load of the benchmark: connections that stay open, each with one request in flight. Sent by `wrk` for small
+// bodies where it is installed, otherwise by sockets of this process. Every answer is compared with the expected one.
 
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -7,13 +7,13 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 
-/** What to send, and the JSON that must come back, in whatever spacing. */
+/** What to send, and the JSON that must come back, in any spacing. */
 export interface Call {
   /** `/evaluate` when it is left out. */
   readonly path?: string;
   readonly body: string;
   readonly wanted: string;
-  /** Whether `wanted` is only how the answer begins. */
+  /** Whether `wanted` is only the start of the answer. */
   readonly isPrefix?: boolean;
   /** The value of an Authorization header. */
   readonly authorization?: string;
@@ -28,7 +28,7 @@ export interface Load {
   readonly p99Ms: number;
 }
 
-/** When to stop: after some seconds, or after a number of calls in all. */
+/** When to stop: after some seconds, or after a number of calls in total. */
 export type Until = { readonly seconds: number } | { readonly calls: number };
 
 export function median(values: readonly number[]): number {
@@ -106,7 +106,7 @@ interface Head {
   readonly bodyBytes: number;
 }
 
-/** Undefined while the head isn't whole. */
+/** Undefined while the head isn't complete. */
 function parseHead(start: Buffer): Head | undefined {
   const end = start.indexOf("\r\n\r\n");
   if (end === -1) return undefined;
@@ -115,7 +115,7 @@ function parseHead(start: Buffer): Head | undefined {
   return { status: start.toString("latin1", 9, 12), bytes: end + 4, bodyBytes: Number(length) };
 }
 
-/** Compares the first answer by value and the others with its bytes, which costs the load little. */
+/** Compares the first answer by value and the others with its bytes, which takes little time from the load. */
 function createCheck({ wanted, isPrefix }: Call): (body: Buffer) => boolean {
   if (isPrefix) return (body) => body.toString("utf8", 0, wanted.length) === wanted;
   let right: Buffer | undefined;

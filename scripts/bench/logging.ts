@@ -1,5 +1,5 @@
-// What the log costs small calls, and what they cost while it is held up: a file system that is full and a reader of
-// standard output that has stopped, for a minute at full rate.
+// What the log costs small calls, and how they fare while it is blocked: a full file system and a stopped reader of
+// standard output, for a minute at full rate.
 
 import { spawnSync } from "node:child_process";
 import { closeSync, constants, openSync, readFileSync, readSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import type { FigureRow } from "./table.ts";
 
 const connections = 8;
 
-/** Servers take turns, so that a noisy moment meets them all; the medians of the rounds count. */
+/** Servers take turns, so that a noisy moment affects them all; the medians of the rounds count. */
 export async function measureLogCost(bench: Bench): Promise<void> {
   const { isQuick } = bench;
   const consoleLog = openSync(join(bench.folder, "console.log"), "w");
@@ -35,7 +35,7 @@ export async function measureLogCost(bench: Bench): Promise<void> {
   const [quiet = 0, usual = 0, detailed = 0] = rates.map(median);
   const row = (what: string, rate: number, limit: number): FigureRow => {
     const value = 100 * (1 - rate / quiet);
-    const note = `${rate.toFixed(0)}/s for ${quiet.toFixed(0)}/s`;
+    const note = `${rate.toFixed(0)}/s instead of ${quiet.toFixed(0)}/s`;
     return { what, value, unit: "%", note, target: { text: `<= ${limit} %`, isMet: value <= limit } };
   };
   bench.found.figures.push(
@@ -44,27 +44,27 @@ export async function measureLogCost(bench: Bench): Promise<void> {
   );
 }
 
-/** The same calls beside a log that is written, and beside one that can't be. */
+/** The same calls with a log that is written, and with one that can't be. */
 export async function measureLogPressure(bench: Bench): Promise<void> {
   const seconds = bench.isQuick ? 5 : 60;
   const usual = await withReader(bench, "usual", async (server) =>
     bench.run(server, small, connections, seconds),
   );
-  const held = await heldUp(bench, seconds);
-  const ratio = held.load.p99Ms / usual.p99Ms;
+  const blocked = await runBlocked(bench, seconds);
+  const ratio = blocked.load.p99Ms / usual.p99Ms;
   bench.found.figures.push(
     {
-      what: `p99 with the log held up for ${seconds} s`,
+      what: `p99 with the log blocked for ${seconds} s`,
       value: ratio,
       unit: "times usual",
-      note: `${held.load.p99Ms.toFixed(2)} ms for ${usual.p99Ms.toFixed(2)} ms; ${held.load.calls} calls, none failed`,
+      note: `${blocked.load.p99Ms.toFixed(2)} ms instead of ${usual.p99Ms.toFixed(2)} ms; ${blocked.load.calls} calls, none failed`,
       target: { text: "<= 2 times", isMet: ratio <= 2 },
     },
     {
-      what: "lines that both logs say they lost",
-      value: held.lostLines,
+      what: "lines that both logs report as lost",
+      value: blocked.lostLines,
       unit: "lines",
-      target: { text: "> 0 in both", isMet: held.lostLines > 0 },
+      target: { text: "> 0 in both", isMet: blocked.lostLines > 0 },
     },
   );
 }
@@ -113,7 +113,7 @@ async function withReader<T>(bench: Bench, name: string, use: (server: Server) =
   }
 }
 
-async function heldUp(
+async function runBlocked(
   bench: Bench,
   seconds: number,
 ): Promise<{ readonly load: Load; readonly lostLines: number }> {
@@ -134,7 +134,7 @@ async function heldUp(
     const lost = (text: string) => Number(/(\d+) lines were lost here/.exec(text)?.[1] ?? 0);
     const deadline = performance.now() + 20_000;
     while (lost(printed.slice(-100_000)) === 0 || lost(readFileSync(file, "utf8")) === 0) {
-      if (performance.now() > deadline) throw new Error("the logs don't say how many lines they lost");
+      if (performance.now() > deadline) throw new Error("the logs don't report how many lines they lost");
       printed += drain(pipe.reader);
       await Bun.sleep(5);
     }
@@ -153,7 +153,7 @@ function openPipe(path: string): { readonly reader: number; readonly writer: num
   return { reader, writer: openSync(path, constants.O_WRONLY) };
 }
 
-/** What is in the pipe now. */
+/** Reads what is in the pipe now. */
 function drain(fd: number): string {
   const part = Buffer.alloc(1024 * 1024);
   let text = "";

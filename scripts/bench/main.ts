@@ -1,5 +1,5 @@
-// The benchmark: small calls, large data, two busy scripts, start and memory, each beside a bare Python loop
-// (floor.py), the figure to reach, and TabPy 2.13's on two cores. Run through scripts/bench/run.
+// The benchmark: small calls, large data, two busy scripts, start and memory, each compared with a bare Python loop
+// (floor.py), with a target, and with TabPy 2.13 on two cores. Run it with scripts/bench/run.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -19,10 +19,10 @@ import { type FigureRow, formatFound } from "./table.ts";
 
 const usage = `Usage: scripts/bench/run [--quick] [--only TEXT] [--json FILE] [--against FILE]
 
---quick         measure shorter and less often
+--quick         measure for a shorter time and less often
 --only TEXT     run only the parts with TEXT in their names
---json FILE     write what was found to FILE as JSON
---against FILE  compare with another tabpy executable, of an earlier build for example: the same loads in turns`;
+--json FILE     write the results to FILE as JSON
+--against FILE  compare with another tabpy executable, for example of an earlier build: the same loads in turns`;
 
 const { values: options } = parseArgs({
   options: {
@@ -38,14 +38,14 @@ if (options.help) {
   process.exit(0);
 }
 const binary = resolve(process.env.TABPY_TEST_BINARY || join(import.meta.dir, "../../dist/tabpy"));
-// The interpreter behind `python3`, not a shim before it.
+// The interpreter that `python3` runs, not a shim that starts it.
 const python =
   process.env.TABPY_TEST_PYTHON || (printedBy("python3", "import sys; print(sys.executable)") ?? "python3");
 const folder = temporaryFolder();
 const bench = createBench(binary, python, folder.path, options.quick);
 const { found } = bench;
 
-/** One part of the benchmark: what fails in it is noted, and the others go on. */
+/** One part of the benchmark: a failure is recorded, and the other parts still run. */
 async function part(name: string, run: () => Promise<void>): Promise<void> {
   if (!name.includes(options.only)) return;
   try {
@@ -66,7 +66,7 @@ async function runParts(): Promise<void> {
   await part("start and memory", () => measureStarts(bench));
   await part("small calls", () => withServer((server) => measureSmall(bench, server)));
   await part("cost of the log", () => measureLogCost(bench));
-  await part("log held up", () => measureLogPressure(bench));
+  await part("log blocked", () => measureLogPressure(bench));
   await part("10,000 rows", () => withServer((server) => measureRows(bench, server)));
   await part("two CPU-bound scripts", () => withServer((server) => measureBusy(bench, server)));
   await part("1,000,000 rows", () => measureMillions(bench));
@@ -83,7 +83,7 @@ async function compareWith(other: string): Promise<void> {
   try {
     await measureAgainst(bench, other, options.only);
   } catch (error) {
-    found.failures.push(`beside ${other}: ${error instanceof Error ? error.message : String(error)}`);
+    found.failures.push(`against ${other}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

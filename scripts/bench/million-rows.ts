@@ -8,7 +8,7 @@ import { median, socketLoad } from "./load.ts";
 import { type FloorModules, startFloor, startServer, withCpu } from "./processes.ts";
 import { atMost, type LoadRow } from "./table.ts";
 
-/** After this time a worker has given back the memory that its last call used (programs/worker/freed_memory.py). */
+/** After this time a worker has returned the memory that its last call used (programs/worker/freed_memory.py). */
 const restMs = 61_000;
 
 export async function measureMillions(bench: Bench): Promise<void> {
@@ -27,7 +27,7 @@ export async function measureMillions(bench: Bench): Promise<void> {
   ]);
 }
 
-/** Calls of the server and of each floor take turns, so that a noisy moment meets them all. */
+/** Calls of the server and of each floor take turns, so that a noisy moment affects them all. */
 async function measureMillion(
   { binary, folder, isQuick, found }: Bench,
   interpreter: string,

@@ -1,5 +1,5 @@
-// The processes that the benchmark measures: the server, its keepers and workers, and the floor (floor.py).
-// All are stopped by `stop()`, and by stopAll() when the bench ends early.
+// The processes that the benchmark measures: the server, its reapers and workers, and the floor (floor.py).
+// All are stopped by `stop()`, and by stopAll() when the benchmark ends early.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** A log that has nothing to say: every other measurement is without its cost. */
+/** A log without handlers, so that all other measurements don't include its cost. */
 const quietLog = `[TabPy]
 [loggers]
 keys=root
@@ -39,7 +39,7 @@ export interface ServerOptions {
   /** Text of the config file; without it nothing is logged below WARNING. */
   readonly config?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A descriptor for standard output, which is thrown away otherwise. */
+  /** A descriptor for standard output, which is discarded otherwise. */
   readonly stdout?: number;
 }
 
@@ -64,7 +64,7 @@ export async function startServer(
     ...options.env,
   };
   const began = performance.now();
-  // Detached: Ctrl-C reaches the bench alone, which then asks the server once.
+  // Detached: Ctrl-C reaches only the benchmark, which then stops the server.
   const child = spawn(binary, ["--config", config], {
     env,
     stdio: ["ignore", options.stdout ?? "ignore", "inherit"],
@@ -82,12 +82,12 @@ export async function startServer(
 }
 
 export interface Floor {
-  /** Seconds a call. */
+  /** Seconds per call. */
   measure(call: Call, calls: number, modules: FloorModules): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** What the floor reads requests and writes answers with. */
+/** The modules with which the floor reads requests and writes answers. */
 export interface FloorModules {
   readonly loads: "json" | "orjson";
   readonly dumps: "json" | "orjson";
@@ -112,7 +112,7 @@ export function startFloor(python: string): Floor {
   };
 }
 
-/** Asks every process that is left to end, and waits for it. */
+/** Stops every process that is left, and waits for its end. */
 export async function stopAll(): Promise<void> {
   await Promise.all([...children].map(stop));
 }
@@ -132,10 +132,10 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Keepers are the server's children, workers the keepers'. */
-export function familyOf(serverPid: number): { keepers: number[]; workers: number[] } {
-  const keepers = childrenOf(serverPid);
-  return { keepers, workers: keepers.flatMap(childrenOf) };
+/** Reapers are the server's children, workers the reapers' children. */
+export function familyOf(serverPid: number): { reapers: number[]; workers: number[] } {
+  const reapers = childrenOf(serverPid);
+  return { reapers, workers: reapers.flatMap(childrenOf) };
 }
 
 function childrenOf(parent: number): number[] {
@@ -150,7 +150,7 @@ function childrenOf(parent: number): number[] {
   });
 }
 
-/** The fields of /proc/<pid>/stat from the third on: the second, the name, may hold spaces. */
+/** The fields of /proc/<pid>/stat from the third on: the second, the name, may contain spaces. */
 function statFields(pid: number): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, "latin1");
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -165,7 +165,7 @@ function cpuSeconds(pids: readonly number[]): number {
   return ticks.reduce((sum, one) => sum + one, 0) / ticksPerSecond;
 }
 
-/** A load, with the processor use of the server and of its workers meanwhile. */
+/** Runs a load and measures the processor use of the server and of its workers meanwhile. */
 export async function withCpu(server: Server, run: () => Promise<Load>) {
   const { workers } = familyOf(server.pid);
   const used = () => [cpuSeconds([server.pid]), cpuSeconds(workers)] as const;

@@ -36,7 +36,7 @@ export async function measureStarts(bench: Bench): Promise<void> {
 async function measureIdle({ found }: Bench, server: Server): Promise<void> {
   await Bun.sleep(1000);
   const resident = residentMb(server.pid);
-  const { keepers, workers } = familyOf(server.pid);
+  const { reapers, workers } = familyOf(server.pid);
   if (workers.length === 0) throw new Error("the server has no workers");
   found.figures.push({
     what: "server, resident, idle",
@@ -49,8 +49,8 @@ async function measureIdle({ found }: Bench, server: Server): Promise<void> {
     const target = below(value, 20, "< 20 MB");
     found.figures.push({ what: `worker ${at + 1}, resident, idle`, value, unit: "MB", target });
   });
-  keepers.map(residentMb).forEach((value, at) => {
+  reapers.map(residentMb).forEach((value, at) => {
     const note = "partly shared with its worker";
-    found.figures.push({ what: `keeper ${at + 1}, resident, idle`, value, unit: "MB", note });
+    found.figures.push({ what: `reaper ${at + 1}, resident, idle`, value, unit: "MB", note });
   });
 }

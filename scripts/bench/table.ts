@@ -1,4 +1,4 @@
-// What the benchmark found, and how it is printed: a table of loads and a table of single figures.
+// The results of the benchmark, and how they are printed: a table of loads and a table of single figures.
 
 export interface Target {
   readonly text: string;
@@ -13,7 +13,7 @@ export function below(value: number, limit: number, text: string): Target {
   return { text, isMet: value < limit };
 }
 
-/** A load, beside the calls a second of the bare Python loop. Processor use in percent of one core. */
+/** A load, and the calls per second of the bare Python loop. Processor use in percent of one core. */
 export interface LoadRow {
   readonly what: string;
   readonly perSecond: number;
@@ -49,7 +49,7 @@ export interface Found {
   readonly loads: LoadRow[];
   readonly figures: FigureRow[];
   readonly comparisons: ComparisonRow[];
-  /** What could not be measured though it should have been; the exit code is 1 if there is any. */
+  /** What should have been measured but could not be; the exit code is 1 if there is any. */
   readonly failures: string[];
   /** What this machine can't measure. */
   readonly skipped: string[];
@@ -100,7 +100,7 @@ function ending(row: { readonly target?: Target; readonly tabpy?: string }): str
   return [row.target?.text ?? "", verdict, row.tabpy ?? ""];
 }
 
-/** Three digits that count, and no exponent: 0.174, 12.3, 4567. */
+/** Three significant digits without an exponent: 0.174, 12.3, 4567. */
 function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString();
 }

@@ -12,27 +12,27 @@ import { createVerifiedCredentials } from "./verified-credentials.ts";
 
 interface Verified {
   readonly kind: "verified";
-  /** As the password file writes the name. */
+  /** The name as the password file spells it. */
   readonly user: string;
 }
 
 interface Refused {
   readonly kind: "refused";
-  /** For the log: it names a user of the file, and nothing else that was sent. */
+  /** For the log. Of what the client sent, it contains at most the name of a known user. */
   readonly why: string;
 }
 
 export type Verdict =
   | Verified
   | Refused
-  /** Not verified; the right password is refused too. */
+  /** Not verified: even the right password is refused. */
   | { readonly kind: "throttled"; readonly why: string; readonly waitMs: number };
 
 /** `address` is called only when the sender's address is needed. */
 export type Authenticate = (header: string | undefined, address: () => string) => Verdict | Promise<Verdict>;
 
 export interface AuthenticateOptions extends ThrottleOptions {
-  /** The present password file. */
+  /** The current password file. */
   readonly users: () => PasswordFile;
   readonly hashing: Hashing;
 }
@@ -59,14 +59,14 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     const known = verified.find(digest, options.users());
     if (known !== undefined) return known;
     const credentials = parseBasicHeader(header);
-    if (credentials === undefined) return { kind: "refused", why: "credentials that can't be read" };
+    if (credentials === undefined) return { kind: "refused", why: "malformed credentials" };
     const same = running.get(digest);
     if (same !== undefined) return same;
 
     const name = credentials.name.toLowerCase();
     const address = addressOf();
     if (limit.pendingCount >= maxWaiting)
-      return { kind: "throttled", why: "too many passwords wait for their hash", waitMs: busyWaitMs };
+      return { kind: "throttled", why: "too many passwords are waiting to be verified", waitMs: busyWaitMs };
     const isExempt = verified.wasRight(digest);
     if (!isExempt) {
       const wait = throttle.take(address, name);
@@ -95,7 +95,7 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     const matches = await hashing.verify(found?.hash ?? other, name, password);
     if (found !== undefined && matches) {
       const verdict: Verified = { kind: "verified", user: found.name };
-      // The earlier failure was this same credential, sent before the file had it: no guess.
+      // The earlier failure was this same credential, sent before the file contained it, so it wasn't a guess.
       if (verified.addRight(digest, verdict, users)) throttle.giveBack(address, name);
       return verdict;
     }

@@ -17,7 +17,7 @@ export function parseBasicHeader(header: string | undefined): Credentials | unde
   const encoded = basicHeader.exec(header)?.[1];
   if (encoded === undefined || encoded.length % 4 === 1) return undefined;
   const pair = Buffer.from(encoded, "base64").toString("utf8");
-  if (pair.includes("\0")) return undefined; // implementations of bcrypt take it for the end of the password
+  if (pair.includes("\0")) return undefined; // to bcrypt it ends the password
   const colon = pair.indexOf(":");
   return colon === -1 ? undefined : { name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }

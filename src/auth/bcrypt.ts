@@ -1,5 +1,6 @@
-// bcrypt off the event loop: one worker thread (bcrypt-thread.ts), started for the first hash, which computes one hash
-// at a time. A hash takes a tenth of a second of JavaScript, in which no request would be answered.
+// bcrypt off the event loop: one worker thread (bcrypt-thread.ts), started for the first hash, which computes one
+// hash at a time. A hash takes a tenth of a second of JavaScript, during which the event loop would answer no
+// request.
 
 import { Worker } from "node:worker_threads";
 import { TabPyError } from "../errors.ts";
@@ -66,7 +67,7 @@ export class Bcrypt {
   }
 }
 
-/** In the executable every module has the executable's URL, and scripts/build puts the thread at its path below. */
+/** In the executable, every module has the URL of the executable, and scripts/build puts the thread below it. */
 function threadUrl(): URL {
   const isSource = import.meta.url.endsWith("/bcrypt.ts");
   return new URL(isSource ? "./bcrypt-thread.ts" : "./src/auth/bcrypt-thread.ts", import.meta.url);

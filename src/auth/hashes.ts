@@ -1,5 +1,5 @@
-// Password hashes, of two schemes that their form tells apart: TabPy's PBKDF2 and bcrypt. Neither is computed on the
-// event loop: PBKDF2 in Node's thread pool, bcrypt in the thread of bcrypt.ts.
+// Password hashes in two schemes, told apart by their form: TabPy's PBKDF2 and bcrypt. Neither is computed on the
+// event loop: PBKDF2 runs in Node's thread pool, bcrypt in the thread of bcrypt.ts.
 
 import { pbkdf2, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
@@ -11,16 +11,16 @@ export type Scheme = (typeof schemes)[number];
 /** Computes and verifies hashes. User names are in lower case. */
 export interface Hashing {
   hash(scheme: Scheme, name: string, password: string): Promise<string>;
-  /** Whether `password` is the one of `hash`, a hash of one of the schemes; in constant time. */
+  /** Whether `hash`, in either scheme, was made from `password`. Compares in constant time. */
   verify(hash: string, name: string, password: string): Promise<boolean>;
 }
 
 const iterations = 10_000;
 const hashBytes = 64;
-/** bcrypt's cost of new hashes, and the largest accepted one, which takes about three seconds. */
+/** The bcrypt cost of new hashes, and the largest accepted cost, with which a hash takes about three seconds. */
 const bcryptCost = 10;
 const maxBcryptCost = 15;
-/** bcrypt ignores the bytes of a password after these. */
+/** bcrypt ignores the bytes of a password beyond this many. */
 export const maxBcryptBytes = 72;
 
 const pbkdf2Form = /^[0-9a-f]{128}$/i;
@@ -51,7 +51,7 @@ export function createHashing(bcrypt: Pick<Bcrypt, "hash" | "compare">): Hashing
   };
 }
 
-/** TabPy's formula: the salt is made of the user's name, so that a password file works on any server. */
+/** TabPy's formula: the salt is made from the user's name, so that a password file works on any server. */
 function deriveFor(name: string, password: string): Promise<Buffer> {
   return derive(password, `_$salt@tabpy:${name}$_`, iterations, hashBytes, "sha512");
 }

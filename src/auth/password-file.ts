@@ -1,5 +1,5 @@
-// TabPy's password file: one `name hash` per line, with comments and empty lines. Reads it, and changes one user's line
-// while all others stay as they are, byte for byte. hashes.ts knows the forms of hashes.
+// TabPy's password file: one `name hash` per line, with comments and empty lines. Reads it, and changes one user's
+// line while all others stay as they are, byte for byte. hashes.ts has the forms of hashes.
 
 import { readFile, realpath, stat } from "node:fs/promises";
 import { errnoOf, errorText, TabPyError } from "../errors.ts";
@@ -20,7 +20,7 @@ export type PasswordFile = ReadonlyMap<string, User>;
 const lines = /[^\r\n]*(?:\r\n|\n|\r|$)/g;
 const byteOrderMark = /^(?:\ufeff|\xef\xbb\xbf)/;
 
-/** Read a password file. Throws TabPyError `config` that names the wrong line, never its hash. */
+/** Read a password file. Throws TabPyError `config` that names the invalid line, never its hash. */
 export async function readPasswordFile(path: string): Promise<PasswordFile> {
   try {
     return parsePasswordFile(await readFile(path, "utf8"), path);
@@ -42,7 +42,7 @@ export function parsePasswordFile(text: string, source: string): PasswordFile {
     const fault = (wanted: string) =>
       new TabPyError("config", `Cannot read "${source}" line ${at + 1}: expected ${wanted}`);
     if (fields.length !== 2) throw fault(`"name hash", got ${fieldCount(fields.length)}`);
-    if (schemeOf(hash) === undefined) throw fault(`a hash behind "${name}": ${wantedHash}`);
+    if (schemeOf(hash) === undefined) throw fault(`a hash after "${name}": ${wantedHash}`);
     const user = name.toLowerCase();
     if (users.has(user)) throw fault(`each user once, got "${name}" again`);
     users.set(user, { name, hash });
@@ -110,7 +110,7 @@ function splitLines(text: string): string[] {
   return text.match(lines)?.filter((line) => line !== "") ?? [];
 }
 
-/** The fields of a line, none for a comment. Only ASCII spaces separate them: in Latin-1, bytes of names look like others. */
+/** The fields of a line, none for a comment. Only ASCII spaces separate them: Latin-1 may show bytes as others. */
 function fieldsOf(line: string): string[] {
   const fields = line.replace(byteOrderMark, "").split(/[ \t\v\f\r\n]+/);
   const given = fields.filter((field) => field !== "");
@@ -118,5 +118,5 @@ function fieldsOf(line: string): string[] {
 }
 
 function fieldCount(count: number): string {
-  return count === 1 ? "a name alone" : `${count} fields`;
+  return count === 1 ? "only a name" : `${count} fields`;
 }

@@ -1,6 +1,6 @@
-// Limits guessing: the wrong names and passwords per minute that an address, and a user, may send, as token buckets: a
-// failure takes a token, and tokens come back evenly. Without a token nothing is verified. authenticate.ts decides who is
-// exempt.
+// Limits password guessing: the failures per minute from one address, and for one user, as token buckets. A failure
+// takes a token, tokens are refilled at a constant rate, and without a token nothing is verified. authenticate.ts
+// decides who is exempt.
 
 import { hash } from "node:crypto";
 import { isIPv6 } from "node:net";
@@ -22,7 +22,7 @@ export interface Wait {
 }
 
 const minuteMs = 60_000;
-/** Addresses, and users, that have a bucket; for a further one, the one that failed longest ago loses its own. */
+/** Buckets for addresses, and as many for users. Beyond that, the one whose last failure is oldest is dropped. */
 export const maxBuckets = 10_000;
 
 export function createThrottle(options: ThrottleOptions) {
@@ -58,14 +58,14 @@ function createBuckets(limit: number, now: () => number) {
   const levelOf = ({ level, at }: Bucket, time: number) =>
     Math.max(0, level - ((time - at) * limit) / minuteMs);
   return {
-    /** 0 when a token was left, otherwise the milliseconds until the next. */
+    /** 0 when a token was available, otherwise the milliseconds until the next one. */
     take(key: string): number {
       if (limit === 0) return 0;
       const time = now();
       const found = buckets.get(key);
       const level = found === undefined ? 0 : levelOf(found, time);
       if (level + 1 > limit) return Math.ceil(((level + 1 - limit) * minuteMs) / limit);
-      buckets.delete(key); // so that the order of the map is that of the last failure
+      buckets.delete(key); // keeps the map in the order of the last failures
       const [oldest] = buckets.keys();
       if (buckets.size >= maxBuckets && oldest !== undefined) buckets.delete(oldest);
       buckets.set(key, { level: level + 1, at: time });

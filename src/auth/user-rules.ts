@@ -1,11 +1,11 @@
-// Rules for user names and passwords, and generated passwords. They are checked where users are added
-// (src/cli/user.ts), not when a password file is read, which another program may have written.
+// Rules for user names and passwords, and generated passwords. The rules are checked when users are changed
+// (src/cli/user-changes.ts), not when a password file is read: another program may have written it.
 
 import { randomInt } from "node:crypto";
 import { configError } from "../errors.ts";
 import { maxBcryptBytes, type Scheme } from "./hashes.ts";
 
-/** With longer ones, the Authorization header exceeds the limit of basic.ts. */
+/** Longer ones would make the Authorization header exceed the limit in basic.ts. */
 const maxNameChars = 255;
 const maxPasswordBytes = 1024;
 
@@ -18,7 +18,7 @@ const generatedChars = 16;
 export function checkUserName(name: string): void {
   const fault = (wanted: string) => configError("username", name, undefined, wanted);
   if (name === "") throw fault("a name that is not empty");
-  if (name.includes(":")) throw fault('no ":", which ends the name in what clients send');
+  if (name.includes(":")) throw fault('no ":", which ends the name in an Authorization header');
   if (/\s/.test(name)) throw fault("no spaces, which end the name in the passwords file");
   if (!/^[\x21-\x7e]*$/.test(name)) throw fault("ASCII characters only");
   if (name.startsWith("#")) throw fault('no "#" at its start, which makes its line a comment');

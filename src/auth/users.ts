@@ -1,4 +1,4 @@
-// The users of the running server: the password file, read at the start and again when src/reload.ts finds it changed.
+// The users of the running server: the password file, read at start-up and again when src/reload.ts finds it changed.
 
 import { isOpenToOthers } from "../files.ts";
 import type { Logger } from "../logging/logger.ts";

@@ -1,5 +1,5 @@
-// The results of recent verifications, of right and of wrong credentials, so that a hash is computed once and not for
-// every call. Digests under a key of this process are kept, never a password.
+// Caches the results of recent verifications, of right and of wrong credentials, so that a hash is computed once and
+// not for every call. The cache contains digests keyed with a secret of this process, never a password.
 
 import { hash, randomBytes } from "node:crypto";
 import QuickLRU from "quick-lru";
@@ -7,9 +7,9 @@ import type { PasswordFile } from "./password-file.ts";
 
 /** How long a result is used without another verification, while the password file stays the same. */
 export const rememberMs = 5 * 60_000;
-/** How long a credential that was right is exempt from throttling, also once it is wrong: it isn't a guess. */
+/** How long a credential that was right is exempt from throttling, even after it became wrong: it isn't a guess. */
 export const exemptMs = 24 * 60 * 60_000;
-/** Right credentials, and as many wrong ones: they have caches of their own, so that guessing evicts no right one. */
+/** For right and for wrong credentials each. Their caches are separate, so that guessing evicts no right one. */
 const cacheOptions = { maxSize: 1000 };
 
 interface Entry<Verdict> {
@@ -33,7 +33,7 @@ export function createVerifiedCredentials<Right, Wrong>(now: () => number) {
   }
 
   return {
-    /** The cache key of a header. A plain hash of key and header will do: the key's length is fixed, digests stay here. */
+    /** The cache key of a header. HMAC isn't needed: the key's length is fixed, and digests stay in this process. */
     digest: (header: string): string => hash("sha256", key + header, "base64"),
 
     /** The result of a recent verification against this password file. */

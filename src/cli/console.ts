@@ -3,7 +3,7 @@
 
 import { createConsola } from "consola";
 
-/** Print an error as one of `program`. */
+/** Print an error in the name of `program`. */
 export function printError(program: string, text: string): void {
   if (process.stderr.isTTY) terminal().error(text);
   else process.stderr.write(`${program}: ${text}\n`);

@@ -1,5 +1,5 @@
-// `tabpy deploy-models`, also `tabpy-deploy-models`: deploys the predeployed functions (src/programs/predeployed) to the
-// server of a config file, on this machine. A program in the user's Python does it, and prints what it does.
+// `tabpy deploy-models`, also `tabpy-deploy-models`: deploys the predeployed functions (src/programs/predeployed) to
+// the server of a config file, on this machine. A program in the user's Python does the work and prints its progress.
 
 import { spawn, spawnSync } from "node:child_process";
 import type { ArgsDef } from "citty";
@@ -23,13 +23,13 @@ import type { CliCommand } from "./run.ts";
 /** Where to deploy to, and as which user. */
 interface Job {
   readonly url: string;
-  /** The server's own certificate file, which is trusted for whatever name it has. */
+  /** The server's own certificate file, which is trusted whatever host name it is for. */
   readonly certificate: string | null;
   readonly username: string | null;
   readonly password: string | null;
 }
 
-/** Prints what Python it runs in; for every Python since 2.6. */
+/** Prints which Python it runs in; works in every Python since 2.6. */
 const introduction = `
 import json, sys
 implementation = getattr(getattr(sys, "implementation", None), "name", "cpython")
@@ -87,7 +87,7 @@ async function deploy(command: Command, job: Job): Promise<number> {
       ),
     );
     child.on("close", (code) => resolve(code ?? 1));
-    child.stdin.on("error", () => {}); // the exit code tells of an early exit
+    child.stdin.on("error", () => {}); // an early exit shows in the exit code
     child.stdin.end(JSON.stringify({ sources: predeployedSources, job }));
   });
 }

@@ -1,4 +1,4 @@
-// Options that several commands share, and the configuration that they lead to.
+// Options that several commands share, and the configuration that results from them.
 
 import type { ArgsDef } from "citty";
 import { type Config, createConfig } from "../config/config.ts";

@@ -1,10 +1,10 @@
-// Passwords and user names that are not known yet: from an argument, from standard input, or asked for at the terminal.
+// Gets passwords and user names: from an argument, from standard input, or from a question at the terminal.
 
 import { TabPyError } from "../errors.ts";
 import type { GivenArgs } from "./run.ts";
 import { atTerminal } from "./terminal.ts";
 
-/** `isShown`: it was given as an argument, and the process list shows it anyway. */
+/** `isShown`: it was given as an argument, so the process list has shown it already. */
 export interface GivenPassword {
   readonly text: string;
   readonly isShown: boolean;
@@ -45,7 +45,7 @@ export async function passwordToVerify(args: GivenArgs): Promise<string> {
  * A user name and a password, asked for at the terminal or read as two lines from standard input. Never from arguments,
  * which every user of the machine can see.
  *
- * @throws TabPyError `usage` when they are missing or can't be right.
+ * @throws TabPyError `usage` when they are missing or malformed.
  */
 export async function askCredentials(): Promise<GivenCredentials> {
   const given = process.stdin.isTTY
@@ -65,7 +65,7 @@ function askNewPassword(): Promise<string> {
   return atTerminal(noPassword, async ({ askHidden }) => {
     const first = await askHidden("New password: ");
     if ((await askHidden("The same again: ")) === first) return first;
-    throw new TabPyError("config", "Cannot use the password: expected the same one twice, got two");
+    throw new TabPyError("config", "Cannot use the password: expected the same one twice, but they differ");
   });
 }
 

@@ -7,7 +7,7 @@ import { printError } from "./console.ts";
 
 export type GivenArgs = Readonly<Record<string, unknown>>;
 
-/** citty's definition of a command, whose `run` resolves with an exit code, and the end of its usage. */
+/** A command as citty defines it, but `run` resolves with an exit code, and `examples` ends the usage text. */
 export interface CliCommand extends CommandDef<ArgsDef> {
   readonly meta: CommandMeta;
   readonly args: ArgsDef;

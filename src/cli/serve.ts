@@ -61,7 +61,7 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
         return found === undefined ? ["python3"] : [found.file, ...found.args];
       },
     });
-    // Log rotation programs send it after they have renamed the files.
+    // Log rotation programs send this signal after they have renamed the files.
     if (process.platform !== "win32") process.on("SIGUSR1", () => logging.reopen());
     try {
       return await serve(config, loaded.warnings, logging.logger("serve.ts"));
@@ -75,7 +75,7 @@ async function serve(config: Config, warnings: readonly string[], log: Logger): 
   const asked = untilAskedToStop(() => process.exit(1));
   for (const warning of warnings) log.warning(warning);
   if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
-  // An error of one connection must not end the calls of all others.
+  // An error on one connection must not end the calls of all others.
   process.on("uncaughtException", (error) => log.error(`Unexpected fault: ${error.stack ?? error.message}`));
   let tabpy: TabPy | undefined;
   onHangup(() => {
@@ -94,14 +94,14 @@ async function serve(config: Config, warnings: readonly string[], log: Logger): 
   return 0;
 }
 
-/** The log line of a setting at the start. */
+/** The log line about a setting at start-up. */
 function settingText({ setting, value, origin }: Effective): string {
   if (value === undefined) return `Parameter ${setting.name} is not set`;
   return `Parameter ${setting.name} set to "${value}" from ${originText(origin)}`;
 }
 
 /**
- * A server that runs anyone's scripts must be intended: asks the person at the terminal, and refuses without one.
+ * Make sure that a server that runs anyone's scripts is intended: ask at the terminal; without a terminal, refuse.
  *
  * @throws TabPyError `config` when it is not intended.
  */

@@ -1,5 +1,5 @@
-// Questions to the person at the terminal, over the key decoder of node:readline. The prompt libraries (read,
-// @inquirer/password, @clack/prompts) wait for ever after Ctrl-D, and lose the answer to a second question when it is
+// Asks questions at the terminal, using the key decoder of node:readline. The prompt libraries (read,
+// @inquirer/password, @clack/prompts) wait forever after Ctrl-D, and lose the answer to a second question when it is
 // typed before the question appears; readline's own line editing has no backspace where TERM is "dumb".
 
 import { on } from "node:events";
@@ -13,7 +13,7 @@ interface Key {
   readonly meta: boolean;
 }
 
-/** The next key; rejects on Ctrl-C, on Ctrl-D when nothing `isTyped`, and when the terminal is closed. */
+/** The next key; rejects on Ctrl-C, on Ctrl-D unless text `isTyped` already, and when the terminal is closed. */
 type NextKey = (isTyped: boolean) => Promise<Key>;
 
 export interface Questions {
@@ -26,8 +26,8 @@ export interface Questions {
 }
 
 /**
- * Run a dialogue at the terminal that standard input is. Except by `ask`, nothing that is typed is shown. Ctrl-C, Ctrl-D
- * and a closed terminal reject with TabPyError `config` and the message `cancelled`.
+ * Run a dialogue at the terminal on standard input. Only `ask` shows what is typed. Ctrl-C, Ctrl-D and a closed
+ * terminal reject with TabPyError `config` and the message `cancelled`.
  */
 export async function atTerminal<T>(
   cancelled: string,

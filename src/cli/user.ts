@@ -160,7 +160,7 @@ async function change(args: GivenArgs, hashing: Hashing, act: typeof addUser): P
   return 0;
 }
 
-/** Prints a note when others could read the file before: a server of another user now can't. */
+/** Prints a note when others could read the file before: a server that runs as another user no longer can. */
 async function noteReaders(args: GivenArgs, act: () => Promise<void>): Promise<void> {
   const path = String(args.pwdfile);
   const before = await stat(path).catch(() => undefined);
@@ -168,7 +168,7 @@ async function noteReaders(args: GivenArgs, act: () => Promise<void>): Promise<v
   if (process.platform === "win32" || before === undefined || (before.mode & 0o077) === 0) return;
   const mode = (before.mode & 0o777).toString(8);
   process.stderr.write(
-    `Note: "${path}" had mode ${mode} and has 600 now: its owner alone can read it, so the server must run as that user\n`,
+    `Note: "${path}" had mode ${mode} and has 600 now: only its owner can read it, so the server must run as that user\n`,
   );
 }
 

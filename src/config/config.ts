@@ -86,21 +86,21 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
     /** Whether log lines name their request and its caller. */
     isLogDetailed: isOn("TABPY_LOG_DETAILS"),
     logging: readLogging(loaded.file, statePath),
-    /** Every setting with its origin, to be shown. */
+    /** Every setting with its origin, for display. */
     effective: [...loaded.values].map(([name, row]) =>
       shown({ ...row, value: row.value ?? derived.get(name) }),
     ),
   };
 }
 
-/** The URL of this configuration's server on its own machine, without a slash at its end; `prefix`: "" or "/sub". */
+/** The URL of this configuration's server on its own machine, without a trailing slash; `prefix`: "" or "/sub". */
 export function serverUrl(config: Pick<Config, "host" | "port" | "tls">, prefix: string): string {
   const scheme = config.tls === undefined ? "http" : "https";
   const host = ["", "0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}${prefix}`;
 }
 
-/** A secret is shown to nobody. */
+/** Hides the value of a secret. */
 function shown(row: Effective): Effective {
   return row.setting.type.kind === "secret" && row.value !== undefined ? { ...row, value: "(hidden)" } : row;
 }

@@ -1,5 +1,5 @@
 // Effective settings: the defaults of the table, overridden by the config file, the environment and the command line,
-// in this order. Each value keeps its origin. config.ts makes the configuration of them.
+// in this order. Each value keeps its origin. config.ts turns them into the configuration.
 
 import { readFileSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
@@ -123,7 +123,7 @@ function unknown(name: string, place: string): string {
   return `Unknown setting ${name} (${place}) is ignored${near === undefined ? "" : `: did you mean ${near}?`}`;
 }
 
-/** Of the names in `known`, in upper case, the nearest to `name`; undefined when it differs by over a third of `name`. */
+/** The name in `known`, all upper case, that is nearest to `name`; undefined when over a third of `name` differs. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const upper = name.toUpperCase();
   const near = known.length === 0 ? undefined : closest(upper, known);

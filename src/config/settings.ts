@@ -133,7 +133,7 @@ export const settings = [
     name: "TABPY_WORKER_MEMORY_MB",
     type: megabytes(0, 16_777_216),
     default: "0",
-    doc: "Resident memory above which a worker is killed and replaced, also during a call; 0 for no limit (Linux only)",
+    doc: "Resident memory above which a worker is killed and replaced, even during a call; 0 for no limit (Linux only)",
     group: "Python and workers",
   },
   {
@@ -297,7 +297,7 @@ export const settings = [
 
 export type SettingName = (typeof settings)[number]["name"];
 
-/** The default of a setting, to be shown. */
+/** The default of a setting, for display. */
 export function defaultText(setting: Setting): string {
   return setting.default ?? setting.defaultDoc ?? "not set";
 }

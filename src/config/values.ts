@@ -10,7 +10,7 @@ const falseWords = new Set(["0", "no", "false", "off"]);
 const integer = /^[+-]?\d+$/;
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** The value that `text` means, or undefined when it has not the form of this type or is out of bounds. */
+/** The value that `text` means, or undefined when it doesn't have the form of this type or is out of bounds. */
 export function parseValue(type: Kind, text: string): Value | undefined {
   const trimmed = text.trim();
   switch (type.kind) {
@@ -18,7 +18,7 @@ export function parseValue(type: Kind, text: string): Value | undefined {
     case "path":
       return trimmed;
     case "secret":
-      return text; // its outer spaces count
+      return text; // leading and trailing spaces are part of it
     case "boolean": {
       const word = trimmed.toLowerCase();
       if (trueWords.has(word)) return true;

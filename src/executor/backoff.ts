@@ -17,7 +17,7 @@ export class Backoff {
     return Math.max(1, Math.ceil((this.#endsAt - Date.now()) / 1000));
   }
 
-  /** Call `attempt` after the next pause; its length in milliseconds. */
+  /** Call `attempt` after the next pause; returns the length of the pause in milliseconds. */
   pause(attempt: () => void): number {
     const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++);
     this.#endsAt = Date.now() + pauseMs;

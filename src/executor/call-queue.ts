@@ -1,5 +1,5 @@
-// The calls that wait for a worker, in the order in which they came; calls that a worker returned stand before them.
-// Which worker takes the next one: pool.ts.
+// The calls that wait for a worker, in the order of their arrival; calls that a worker returned come first. pool.ts
+// decides which worker takes the next one.
 
 import { type PendingCall, unavailable } from "./call.ts";
 
@@ -9,7 +9,7 @@ export class CallQueue {
   readonly #waiting = new Set<PendingCall>();
   readonly #returned = new Set<PendingCall>();
 
-  /** @param maxCalls that may wait together. @param timeoutMs that each of them waits at most. */
+  /** @param maxCalls how many calls may wait. @param timeoutMs how long each of them may wait. */
   constructor(maxCalls: number, timeoutMs: number) {
     this.#maxCalls = maxCalls;
     this.#timeoutMs = timeoutMs;
@@ -46,7 +46,7 @@ export class CallQueue {
     });
   }
 
-  /** Put calls that a worker was sent and didn't start before all others. */
+  /** Put calls that were sent to a worker, but not started, before all others. */
   giveBack(calls: readonly PendingCall[]): void {
     for (const pending of calls) this.#enter(this.#returned, pending);
   }

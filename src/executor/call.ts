@@ -1,4 +1,4 @@
-// A call from `execute` to its reply, as one object: it waits in call-queue.ts, is sent by a worker (in-flight.ts),
+// A call from `execute` to its reply, as one object: it waits in call-queue.ts, is sent to a worker (in-flight.ts),
 // perhaps returns to the queue, and is settled or refused once, by whoever comes first.
 
 import { TabPyError } from "../errors.ts";
@@ -10,7 +10,7 @@ export class PendingCall {
   readonly reply: Promise<Reply>;
   /** Number of its frame on the channel of the worker that has it (in-flight.ts). */
   frameId = 0;
-  /** End of its lease, by performance.now(): later that worker doesn't start it. Undefined: it met an idle worker. */
+  /** End of its lease, by performance.now(); that worker doesn't start it later. Undefined: the worker was idle. */
   notAfterMs: number | undefined;
 
   readonly #resolve: (reply: Reply) => void;
@@ -33,7 +33,7 @@ export class PendingCall {
     return this.#isEnded;
   }
 
-  /** What to do when the call's signal fires, until somebody else has the call. */
+  /** What to do when the call's signal fires; set by each part that the call passes to. */
   set onAbort(act: () => void) {
     this.#onAbort = act;
   }
@@ -43,7 +43,7 @@ export class PendingCall {
     this.#onAbort();
   }
 
-  /** Call `onLate` after `limitMs`, unless `endWait` comes before. */
+  /** Call `onLate` after `limitMs`, unless `endWait` is called before. */
   startWait(limitMs: number, onLate: () => void): void {
     this.#waitTimer = setTimeout(onLate, limitMs);
   }
@@ -57,7 +57,7 @@ export class PendingCall {
     if (this.#end()) this.#resolve(reply);
   }
 
-  /** Throw the error at the caller. Does nothing when the call has ended. */
+  /** Reject the caller's promise with the error. Does nothing when the call has ended. */
   refuse(error: TabPyError): void {
     if (this.#end()) this.#reject(error);
   }
@@ -71,7 +71,7 @@ export class PendingCall {
   }
 }
 
-/** The one error of calls that no worker can take: 503 with Retry-After. `info` may be empty. */
+/** The error of every call that no worker can take: 503 with Retry-After. `info` may be empty. */
 export function unavailable(message: string, info: string, retryAfterSeconds: number): TabPyError {
   const headers = { "Retry-After": String(retryAfterSeconds) };
   return new TabPyError("unavailable", message, info === "" ? { headers } : { info, headers });

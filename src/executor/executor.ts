@@ -1,5 +1,5 @@
-// What the rest of the program knows of the part that runs calls: the Executor, a call, and its reply. The local pool
-// of worker processes (local-executor.ts) is one executor; nothing here assumes that a worker runs on this machine.
+// All that the rest of the program knows about running calls: the Executor, a call, and its reply. The local pool of
+// worker processes (local-executor.ts) is one executor; nothing here assumes that a worker runs on this machine.
 
 import type { Service } from "../lifecycle.ts";
 import type { Model, Resolution } from "../model.ts";
@@ -8,11 +8,11 @@ import type { Model, Resolution } from "../model.ts";
 export interface Executor extends Service {
   /** Run a call. Throws TabPyError `unavailable` (503) when no worker can take it in time. */
   readonly execute: Execute;
-  /** Load an archive in a process of its own; what is wrong with the archive, or undefined. */
+  /** Load an archive in a process of its own; resolves with what is wrong with the archive, or undefined. */
   readonly tryAlone: (model: Model) => Promise<string | undefined>;
-  /** The same in a process kept for the next such load: for archives that have served before, one after the other. */
+  /** The same in a process kept for the next such load: for archives that have served before, one at a time. */
   readonly tryShared: (model: Model) => Promise<string | undefined>;
-  /** No `tryShared` follows for now. */
+  /** To be called when no `tryShared` follows for now; ends that process. */
   readonly endShared: () => void;
   /** Resolves when Python was found and can run scripts; rejects (TabPyError `config`) when there is none. */
   readonly interpreterFound: Promise<void>;
@@ -22,7 +22,7 @@ export type Execute = (call: Call) => Promise<Reply>;
 
 /** What scripts may ask about deployed functions. */
 export interface Functions {
-  /** Changes whenever `resolve` could give another result for some name. */
+  /** Changes whenever `resolve` could give a different result for some name. */
   readonly revision: () => number;
   readonly resolve: (name: string) => Resolution;
 }
@@ -36,7 +36,7 @@ export interface Call {
     /** Without a model only the body is checked, and the result is empty. */
     | { readonly kind: "query"; readonly model: Model | undefined }
     | { readonly kind: "load"; readonly model: Model };
-  /** In the pieces in which it came: joining large ones takes time. */
+  /** In the pieces in which it arrived: joining large ones takes time. */
   readonly body: readonly Uint8Array[];
   /** Milliseconds from the moment that a worker starts the call; undefined for no limit. */
   readonly timeoutMs: number | undefined;
@@ -52,7 +52,7 @@ export type Reply =
   | { readonly kind: "timed-out" }
   /** The call's signal fired, before or after a worker had started it. */
   | { readonly kind: "cancelled"; readonly wasStarted: boolean }
-  /** The worker process ended during the call; `reason` says how. */
+  /** The worker process ended during the call; `reason` tells how. */
   | { readonly kind: "lost"; readonly reason: string };
 
 /** What a script raised. */
@@ -63,11 +63,11 @@ export interface Raised {
   readonly line: number | null;
   /** The script's own frames of the traceback, outermost first. */
   readonly frames: readonly ScriptFrame[];
-  /** Path of the Python that has no such module. */
+  /** Path of the Python that lacks the module. */
   readonly interpreter?: string;
   /** Why the `tabpy.query` failed whose `response` the script read. */
   readonly cause?: unknown;
-  /** The archive of the function can't be loaded; `message` says why. */
+  /** The archive of the function can't be loaded; `message` tells why. */
   readonly isNotLoaded?: true;
 }
 

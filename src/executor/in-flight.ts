@@ -8,14 +8,14 @@
 import type { PendingCall } from "./call.ts";
 import { byteLength, type Call } from "./executor.ts";
 
-/** A call that waits behind another one starts within this time, or is given to another worker. */
+/** A call that waits behind another one starts within this time or is given to another worker. */
 const leaseMs = 5;
 /** How late the timer of a check may fire. */
 const onTimeMs = 2;
 const shortWaitMs = 2;
 const quickCallMs = 0.1;
 const quickWaitMs = 0.8;
-/** Larger bodies are not sent ahead: should the lease end, they would be sent twice. */
+/** Larger bodies are not sent ahead: when the lease ends, they would be sent twice. */
 const maxAheadBodyBytes = 64 * 1024;
 const maxAheadCalls = 32;
 
@@ -24,7 +24,7 @@ export interface InFlightOptions {
   readonly onTimeLimit: () => void;
   /** These calls can't start here any more; they are no longer in flight. */
   readonly onExpired: (calls: readonly PendingCall[]) => void;
-  /** Whether a reply has come in part. */
+  /** Whether a reply has arrived in part. */
   readonly isReplyComing: () => boolean;
 }
 
@@ -47,7 +47,7 @@ export class InFlight {
     return this.#calls[0];
   }
 
-  /** Whether `call` may be sent now: always to an idle worker; behind short calls a few more short ones. */
+  /** Whether `call` may be sent now: always to an idle worker, to a busy one only behind a few short calls. */
   canTake(call: Call): boolean {
     if (this.#calls.length === 0) return true;
     return (
@@ -79,7 +79,7 @@ export class InFlight {
     if (!isAhead) this.#startLimit(pending, now);
   }
 
-  /** Remove the first call, replied to after `tookMs` or (undefined) returned; the next one runs. */
+  /** Remove the first call, which was replied to after `tookMs` or (undefined) returned; the next one runs now. */
   shift(tookMs: number | undefined): void {
     const now = performance.now();
     if (tookMs !== undefined) this.#lastCallMs = tookMs;
@@ -123,9 +123,9 @@ export class InFlight {
   }
 
   /**
-   * Take back calls whose lease has ended. A reply may lie in the channel when this process was held up, so a check
-   * counts only when its timer fired on time, and it takes two of them, between which everything was read. A call waits
-   * longer then, but never runs twice.
+   * Take back calls whose lease has ended. After a delay of this process, a reply may still be unread in the channel.
+   * So a check counts only when its timer fired on time, and two are needed, between which the channel was read: a call
+   * may wait longer, but doesn't run twice.
    */
   #checkLeases(dueMs: number, checked?: PendingCall): void {
     this.#leaseTimer = undefined;

@@ -1,5 +1,5 @@
 // The pool: keeps a number of workers ready, decides which of them gets which call, and replaces every worker that is
-// lost, used up or too large. What a call does inside a worker: worker.ts. The order of waiting: call-queue.ts.
+// lost, used up or too large. worker.ts is one worker; call-queue.ts is the order in which calls wait.
 
 import { errorText, type TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
@@ -28,12 +28,12 @@ export interface PoolOptions {
   readonly queueTimeoutMs: number;
   /** Calls after which a worker is replaced; 0 for never. */
   readonly workerMaxRequests: number;
-  /** Resident bytes past which a worker is replaced, during its call too; 0 for never. */
+  /** Resident bytes above which a worker is replaced, even during a call; 0 for never. */
   readonly workerMemoryBytes: number;
   readonly log: Logger;
 }
 
-/** How long workers may take to be gone when the pool stops. */
+/** How long workers may take to end when the pool stops. */
 const stopTimeoutMs = 5000;
 const stopping = "The server is stopping";
 
@@ -65,7 +65,7 @@ export class Pool {
     this.#queue = new CallQueue(options.queueSize, options.queueTimeoutMs);
   }
 
-  /** Begin to start workers; calls may come immediately and wait for the first one. */
+  /** Start the first worker without waiting for it. Calls are accepted at once and wait for it. */
   async start(): Promise<void> {
     this.#startWorker();
     const limitBytes = this.#options.workerMemoryBytes;
@@ -89,7 +89,7 @@ export class Pool {
       if (isIdle) worker.stop();
       else worker.kill("the server is stopping");
     }
-    this.#queue.refuseAll(stopping, 1); // what the workers returned
+    this.#queue.refuseAll(stopping, 1); // the calls that workers returned
     await within(Promise.all([...this.#alive].map((worker) => worker.ended)), stopTimeoutMs, "").catch(
       () => {},
     );
@@ -121,7 +121,7 @@ export class Pool {
     return worker;
   }
 
-  /** All that follows from what happens to a worker. */
+  /** Everything that the pool does when something happens to a worker. */
   #onEvent(worker: Worker, event: WorkerEvent): void {
     switch (event.kind) {
       case "free":
@@ -174,7 +174,7 @@ export class Pool {
     this.#fill();
   }
 
-  /** Without its call's id a script's output is of little use, so the line shows it. */
+  /** Shows the call's id in every line: without it, a script's output is of little use. */
   #logOutput(callId: string | undefined, line: string): void {
     (callId === undefined ? this.#outputLog : this.#outputLog.inCall(callId, true)).info(line);
   }
@@ -188,7 +188,7 @@ export class Pool {
   }
 
   #endTooLarge(worker: Worker, bytes: number): void {
-    const reason = `its memory of ${Math.round(bytes / 1024 / 1024)} MB passed TABPY_WORKER_MEMORY_MB`;
+    const reason = `its memory of ${Math.round(bytes / 1024 / 1024)} MB exceeded TABPY_WORKER_MEMORY_MB`;
     if (this.#idle.includes(worker)) this.#replace(worker, reason);
     else worker.kill(reason);
   }
@@ -219,7 +219,7 @@ export class Pool {
     return at === -1 ? undefined : this.#idle.splice(at, 1)[0];
   }
 
-  /** The next waiting call if `worker` can take it; it has left the queue then. */
+  /** Takes the next waiting call out of the queue if `worker` can take it. */
   #nextFor(worker: Worker): PendingCall | undefined {
     const { first, hasReturned } = this.#queue;
     if (first === undefined || !worker.canTake(first.call)) return undefined;
@@ -228,7 +228,7 @@ export class Pool {
     return this.#queue.shift();
   }
 
-  /** Start workers until there are enough; the first one alone, until it has shown which Python runs. */
+  /** Start workers until there are enough; only one while it isn't known yet which Python is suitable. */
   #fill(): void {
     if (this.#backoff.isPausing) return;
     while (!this.#isStopping && this.#workers.size < this.#options.size) {
@@ -291,7 +291,7 @@ export class Pool {
   }
 
   #noPython(): TabPyError {
-    const info = "the server's log says why; it is tried again";
+    const info = "the server's log tells why; the server will try again";
     return unavailable("Python cannot be started", info, this.#backoff.seconds);
   }
 }

@@ -1,5 +1,5 @@
 // Loads the archives of new deployments to find out whether they can be loaded, in processes beside the pool, so that
-// neither waits for the other. A pickle may do anything; here it does that to its own process, for a limited time.
+// neither waits for the other. A pickle can run any code; here it runs in a process of its own, for a limited time.
 
 import { randomUUID } from "node:crypto";
 import pLimit from "p-limit";
@@ -24,13 +24,13 @@ export class TrialLoad {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Load an archive in a fresh process; what is wrong with the archive, or undefined. */
+  /** Load an archive in a fresh process; resolves with what is wrong with the archive, or undefined. */
   readonly tryAlone = (model: Model): Promise<string | undefined> =>
     this.#limit(() => this.#loadAlone(model)).catch(errorText);
 
   /**
-   * Load an archive in the process of the load before: for archives that have served before. Such loads must come one
-   * after the other, and `endShared` is called after the last one.
+   * Load an archive in the process of the previous load: for archives that have served before. Such loads must come
+   * one after the other, and `endShared` must be called after the last one.
    */
   readonly tryShared = (model: Model): Promise<string | undefined> =>
     this.#loadShared(model).catch(errorText);
@@ -53,8 +53,8 @@ export class TrialLoad {
   async #loadShared(model: Model): Promise<string | undefined> {
     this.#shared ??= await this.#startWorker();
     const reply = await this.#run(this.#shared, model);
-    if (reply.kind !== "result" && reply.kind !== "raised") this.#shared = undefined; // it is gone
-    // An earlier archive may have ended the process: by what it left running, or a little later.
+    if (reply.kind !== "result" && reply.kind !== "raised") this.#shared = undefined; // it has ended
+    // An earlier archive may have ended the process: because it left something running, or with a delay.
     return reply.kind === "lost" ? this.tryAlone(model) : this.#faultOf(reply, model);
   }
 

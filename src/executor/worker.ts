@@ -25,11 +25,11 @@ import type { SpawnWorker, WorkerProcess } from "./process/spawn.ts";
 
 /** How long an interpreter may take to write `hello`, and then `ready`. */
 const startTimeoutMs = 30_000;
-/** How long the channel may close after the process has ended, and the reverse. */
+/** How long the channel may stay open after the process has ended, and the reverse. */
 const channelCloseTimeoutMs = 1000;
-/** How long a call may continue whose client has gone: most calls end sooner than a new worker would start. */
+/** How long a call may continue after its client has gone: most calls end sooner than a new worker would start. */
 const cancelGraceMs = 100;
-/** How much output of an interpreter that doesn't start is quoted. */
+/** How many characters of the output of an interpreter that doesn't start are quoted. */
 const quotedStartOutput = 500;
 
 const sourcesBody = Buffer.from(JSON.stringify(workerSources));
@@ -43,7 +43,7 @@ export interface WorkerOptions {
   readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
 }
 
-/** What the pool is told of a worker. */
+/** What the pool is told about a worker. */
 export type WorkerEvent =
   /** It has replied and can take another call. */
   | { readonly kind: "free" }
@@ -118,7 +118,7 @@ export class Worker {
       );
       this.#hello.reject(failure);
       this.#ready.reject(failure);
-      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {});
+      await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {}); // replies may still be unread
       this.#end(how);
     });
     this.#hello.promise.catch(() => {}); // `start` reports it
@@ -216,7 +216,7 @@ export class Worker {
     this.#end("killed with its cancelled call", { reply: { kind: "cancelled", wasStarted: true } });
   }
 
-  /** The one way out. The call that runs gets `reply`, by default that it was lost; the others are returned. */
+  /** The one way out. The call that runs gets `reply`, by default `lost`; the others are returned. */
   #end(reason: string, { reply, hasStarted = true, isGraceful = false }: EndOptions = {}): void {
     const wasReady = this.isReady;
     if (this.#state.kind !== "ending") this.#state = { kind: "ending", reason };
@@ -229,7 +229,7 @@ export class Worker {
     if (wasReady) this.#options.onEvent(this, { kind: "lost", reason });
   }
 
-  /** `#end` follows when it is known how the process ended, a few milliseconds later: the caller is told. */
+  /** `#end` follows within milliseconds, when it is known how the process ended, because the caller is told. */
   #channelClosed(): void {
     if (this.#state.kind === "ending") return;
     this.#process.kill(this.pid);

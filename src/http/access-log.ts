@@ -47,8 +47,8 @@ function part(name: string, value: string | string[] | undefined): string {
 }
 
 /**
- * The peer's address; empty when it has disconnected. Kept with the connection: to ask the system costs more than the
- * rest of the line.
+ * The peer's address; empty when it has disconnected. Kept with the connection: asking the system takes longer than
+ * making the rest of the line.
  */
 export function addressOf(socket: Socket & { [address]?: string | undefined }): string {
   socket[address] ??= socket.remoteAddress;

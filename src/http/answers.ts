@@ -4,7 +4,7 @@
 import { errorText, TabPyError } from "../errors.ts";
 import { pythonJson } from "../python-json.ts";
 
-/** A script decides how long the message of its error is. */
+/** The message of a script's error may have any length. */
 const maxLoggedChars = 10_000;
 
 /** A response with a JSON body made here. */
@@ -35,7 +35,7 @@ export function errorAnswer(error: unknown): Response {
   return jsonAnswer(body, error.status, error.headers);
 }
 
-/** TabPy's log line about an error response. Of what the client sent, it has only what the response repeats. */
+/** TabPy's log line about an error response. Of what the client sent, it contains only what the response repeats. */
 export function respondingText(error: unknown): string {
   const isOurs = error instanceof TabPyError;
   const info = isOurs ? error.info : {};

@@ -1,4 +1,4 @@
-// The order of everything that a request passes, and every route, on one screen.
+// Everything that a request passes through, in order, and every route, on one screen.
 
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
@@ -57,7 +57,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     });
   };
 
-  // An archive may be larger than other bodies: it goes to the disk.
+  // An archive may be larger than other bodies: it is written to disk.
   const upload = "/configurations/endpoint_upload_destination";
   route(`${upload}/endpoints/:name/:version/pickle_archive`, { PUT: uploadArchive(options) });
   app.use((c, next) => {

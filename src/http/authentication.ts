@@ -42,7 +42,7 @@ export function authentication(
     decided(c);
     throw error;
   };
-  // Not async, and the address on demand: a cached credential must cost a call next to nothing.
+  // Not async, and the address only on demand: a call with a cached credential must cost next to nothing.
   return function authentication(c, next) {
     const { headers, socket } = c.env.incoming;
     const verdict = authenticate(headers.authorization, () => addressOf(socket));
@@ -65,7 +65,7 @@ function refusal(verdict: Exclude<Verdict, { kind: "verified" }>, challenge: str
     case "throttled": {
       const seconds = Math.ceil(verdict.waitMs / 1000);
       return new TabPyError("too-many-attempts", "Too many failed attempts to log in", {
-        info: `No user name and password is looked at for the next ${seconds} s`,
+        info: `No user name or password is checked for the next ${seconds} s`,
         headers: { "Retry-After": String(seconds) },
       });
     }

@@ -60,7 +60,7 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
   };
 }
 
-/** Refuse a body by its Content-Length, before any of it is read: for every URL, also those that read none. */
+/** Refuse a body by its Content-Length, before any of it is read: for every URL, even those that read no body. */
 export function checkAnnouncedSize(request: IncomingMessage, maxBytes: number): void {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(announced, maxBytes);
@@ -115,7 +115,7 @@ async function decompress(raw: Buffer, maxBytes: number): Promise<Buffer> {
     return await inflate(raw, { maxOutputLength: maxBytes });
   } catch (error) {
     if (errnoOf(error) === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes + 1, maxBytes);
-    throw new TabPyError("bad-request", "The body of the request is not gzip, as its Content-Encoding says", {
+    throw new TabPyError("bad-request", "The body of the request is not gzip, despite its Content-Encoding", {
       cause: error,
     });
   }
@@ -130,14 +130,14 @@ function tooLarge(size: number, limit: number): TabPyError {
 }
 
 function tooSlow(): TabPyError {
-  return new TabPyError("timeout", "The body of the request did not come in time", {
+  return new TabPyError("timeout", "The body of the request did not arrive in time", {
     headers: { Connection: "close" },
   });
 }
 
 function outOfMemory(): TabPyError {
   return new TabPyError("unavailable", "The server is busy", {
-    info: "the requests that are being answered hold as much memory as TABPY_MAX_BUFFERED_MB allows",
+    info: "the requests in progress use as much memory as TABPY_MAX_BUFFERED_MB allows",
     headers: { "Retry-After": "1", Connection: "close" },
   });
 }

@@ -23,15 +23,15 @@ export interface Answers {
 type RunWithBody = (what: Call["what"], timeoutMs: number | undefined) => Promise<Reply>;
 
 /**
- * Handles a request: `run` runs its call, once or again, and returns how to answer. It also gets the body, which is kept
- * until the answer is made.
+ * Handles a request: `run` runs its call, a second time if need be, and returns how to answer. It also gets the body,
+ * which is kept until the answer is made.
  */
 export type HandleCall = (
   c: Context<AppEnv>,
   run: (execute: RunWithBody, body: readonly Buffer[]) => Promise<{ reply: Reply; answers: Answers }>,
 ) => Promise<Response>;
 
-/** @param sendTimeoutMs how long a client may leave a large answer untouched. */
+/** @param sendTimeoutMs how long a client may pause while it reads a large answer. */
 export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeoutMs: number): HandleCall {
   return async (c, run) => {
     const signal = c.get("gone");
@@ -49,7 +49,7 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeo
   };
 }
 
-/** Close the connection of a client that doesn't read its large answer: it would be held in memory for ever. */
+/** Close the connection of a client that doesn't read its large answer, which would stay in memory forever. */
 function limitSending(c: Context<AppEnv>, reply: Reply, timeoutMs: number): void {
   if (reply.kind !== "result" || reply.body.length <= largeAnswerBytes) return;
   const { incoming, outgoing } = c.env;

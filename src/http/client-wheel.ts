@@ -25,7 +25,7 @@ export async function clientPage(c: Context<AppEnv>): Promise<Response> {
 <p><a href="${name}#sha256=${hash}">${name}</a></p>
 <p>With the address of this page:</p>
 <pre>pip install tabpy-tools --find-links ADDRESS</pre>
-<p>pip takes a server without https only with <code>--trusted-host HOST</code> besides, unless it is this computer.</p>
+<p>Without https, pip also needs <code>--trusted-host HOST</code>, unless the server is this computer.</p>
 </body>
 </html>
 `;
@@ -40,7 +40,7 @@ export async function clientPage(c: Context<AppEnv>): Promise<Response> {
   });
 }
 
-/** The handler of /tabpy_tools: redirects to the URL with a slash, to which the relative link belongs. */
+/** The handler of /tabpy_tools: redirects to the URL with a slash, which the relative link needs. */
 export function clientFolder(c: Context<AppEnv>): Response {
   return c.body(null, 308, { Location: "tabpy_tools/", "Content-Length": "0" });
 }

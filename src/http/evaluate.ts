@@ -1,4 +1,4 @@
-// POST /evaluate: the body goes to a worker as it came, and its result to the client.
+// POST /evaluate: the body goes unchanged to a worker, and its result to the client.
 
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
@@ -43,7 +43,7 @@ export function evaluate(
   };
 }
 
-/** The text of the function that ran: a worker that was killed or lost didn't report it. */
+/** The text of the function that ran: from the worker, or from the body when the worker was killed or lost. */
 function evaluatedFunction(reply: Reply, body: readonly Buffer[]): string | undefined {
   switch (reply.kind) {
     case "result":

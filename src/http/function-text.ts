@@ -1,4 +1,4 @@
-// The function that a script becomes, read out of the body of its request: for the log's line about a call whose worker
+// The function that a script becomes, read out of the body of its request: for the log line about a call whose worker
 // was killed or lost. In every other case the worker reports it (programs/worker/function_log.py, the same text).
 
 import { byteLength } from "../executor/executor.ts";
@@ -61,7 +61,7 @@ function textOf(literal: string): string | undefined {
   }
 }
 
-/** As function_log.py shortens it, which counts code points. */
+/** Shortens as function_log.py does, which counts code points. */
 function shortened(text: string): string {
   if (text.length <= maxCharacters) return text;
   const points = [...text];

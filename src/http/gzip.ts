@@ -17,7 +17,7 @@ export function gzip(): MiddlewareHandler<AppEnv> {
     if (typeof accepted !== "string" || !acceptsGzip.test(accepted) || c.env.incoming.method === "HEAD")
       return next();
     await next();
-    // Every response has a Content-Length, by which small ones are passed on unchanged.
+    // Every response has a Content-Length; small ones are passed on unchanged.
     if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding"))
       return;
     const packed = await deflate(await c.res.arrayBuffer(), { level: constants.Z_BEST_SPEED });

@@ -1,4 +1,4 @@
-// What this server is and how it is set: the body of GET /info, and what the page at / shows.
+// What this server is and how it is configured: the body of GET /info, and the data of the page at /.
 
 import { type Config, serverUrl } from "../config/config.ts";
 import { originText } from "../config/load.ts";
@@ -32,7 +32,7 @@ export function infoBody(config: Config, service: ServiceInfo): unknown {
   };
 }
 
-/** What the page shows. `version` is this program's own. */
+/** The data of the page. `version` is this program's own. */
 export function pageData(
   config: Config,
   service: ServiceInfo,

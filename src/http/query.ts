@@ -8,7 +8,7 @@ import { bytesAnswer } from "./answers.ts";
 import type { Answers, HandleCall } from "./call.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** How long a call waits for the load of what has replaced its archive. */
+/** How long a call waits for the load of the archive that has replaced its own. */
 const loadWaitMs = 5000;
 
 /** The handler of /query/{name}. */
@@ -16,7 +16,7 @@ export function query(
   { endpoints, query: { timeoutMs, timeoutText } }: AppOptions,
   handleCall: HandleCall,
 ): (c: Context<AppEnv>) => Promise<Response> {
-  /** Checks what another process has deployed before a name is called unknown. */
+  /** Before a name is reported as unknown, checks what another process has deployed. */
   const resolve = async (name: string): Promise<Resolution> => {
     const resolution = endpoints.resolve(name);
     if (resolution.kind !== "unknown") return resolution;

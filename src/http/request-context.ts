@@ -1,6 +1,6 @@
-// What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers, and its
-// line in the access log (access-log.ts). It uses Node's own request and response: Hono builds a Fetch Request or Response as soon as one
-// is read, which costs more than all else on the way of a small call.
+// What every request gets: an id, a logger, a signal that fires when its client disconnects, the service's headers, and
+// its line in the access log (access-log.ts). It uses Node's own request and response: Hono builds a Fetch Request or
+// Response as soon as one is read, which takes longer than everything else in a small call.
 
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
@@ -8,7 +8,7 @@ import type { Logger } from "../logging/logger.ts";
 import { createAccessLog } from "./access-log.ts";
 import type { AppEnv } from "./types.ts";
 
-/** X-Request-ID is used if it can stand in a log and a header: visible ASCII of a bounded length. */
+/** X-Request-ID is used if it is safe in a log and a header: visible ASCII of a bounded length. */
 const usableId = /^[\x21-\x7e]{1,128}$/;
 
 /** Gives the request its context, and its response `headers` and `X-Request-ID`, whatever the response will be. */

@@ -138,16 +138,16 @@ function malformedStatus(code: string | undefined): [status: string, message: st
     case "HPE_HEADER_OVERFLOW":
       return ["431 Request Header Fields Too Large", "The headers of the request are too large"];
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return ["408 Request Timeout", "The request did not come in time"];
+      return ["408 Request Timeout", "The request did not arrive in time"];
     default:
-      return ["400 Bad Request", "The request is no HTTP/1.1"];
+      return ["400 Bad Request", "The request is not HTTP/1.1"];
   }
 }
 
 function cannotListen(error: Error, host: string, port: number): TabPyError {
   const reasons: Record<string, string> = {
     EADDRINUSE: "the port is in use; stop what uses it or choose another TABPY_PORT",
-    EACCES: "not allowed; choose a TABPY_PORT from 1024 on, or run with the right to lower ones",
+    EACCES: "not allowed; choose a TABPY_PORT from 1024 on, or run with permission to use lower ones",
     EADDRNOTAVAIL: "this machine has no such address; expected TABPY_HOST to be one of its own",
     ENOTFOUND: "no such host; expected TABPY_HOST to be an address of this machine",
   };

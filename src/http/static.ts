@@ -1,4 +1,4 @@
-// The page at /, or the files of TABPY_STATIC_PATH in its place. No path leads out of that folder, be it by "..", by
+// The page at /, or the files of TABPY_STATIC_PATH instead. No path leads out of that folder, whether by "..", by
 // percent-encoding or by a symbolic link.
 
 import { realpath } from "node:fs/promises";

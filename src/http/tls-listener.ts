@@ -1,7 +1,8 @@
-// The listening socket of HTTPS. Bun's https server has no setSecureContext, so it can't take a renewed certificate, no
-// tlsClientError event, and takes no connections from elsewhere. So this file listens with node:net, wraps each
-// connection in a TLSSocket and emits it as "connection" on an HTTP server that doesn't listen itself. The time limits
-// that an HTTP server applies only to its own sockets are applied here too. Certificates are read in tls.ts.
+// The listening socket of HTTPS. Bun's https server lacks setSecureContext (for a renewed certificate) and the event
+// tlsClientError, and can't be given connections that another server has accepted. So this file listens with
+// node:net, wraps each connection in a TLSSocket and emits it as "connection" on an HTTP server that doesn't listen
+// itself. The time limits that an HTTP server applies only to its own sockets are applied here too. Certificates are
+// read in tls.ts.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
@@ -26,7 +27,7 @@ interface Connection {
   readonly raw: Socket;
   /** Undefined until the handshake has ended. */
   socket: TLSSocket | undefined;
-  /** Start of its present state: handshake, request, or idle between requests. */
+  /** Start of its current state: handshake, request, or idle between requests. */
   since: number;
   /** The request that is being received or answered. */
   request: IncomingMessage | undefined;

@@ -1,4 +1,4 @@
-// Reads certificate and key for HTTPS and checks them before they are used, at the start and after a change, with
+// Reads the certificate and key for HTTPS and checks them before they are used, at start-up and after a change, with
 // TabPy's error messages. tls-listener.ts serves the connections.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
@@ -19,11 +19,11 @@ const versions: Readonly<Record<string, TlsOptions["minimumVersion"]>> = {
 };
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 24 * 60 * 60 * 1000;
-/** The log warns of a certificate that expires in less. */
+/** The log warns about a certificate that expires sooner. */
 const warnDays = 30;
 const minRsaBits = 2048;
 
-/** Read certificate and key. Throws TabPyError `config` with TabPy's texts; warns of what clients may not accept. */
+/** Read certificate and key. Throws TabPyError `config` with TabPy's texts; warns about what clients may refuse. */
 export async function loadTls(config: TlsConfig, log: Logger): Promise<TlsOptions> {
   const certificateText = await readPem(config.certificateFile, "TABPY_CERTIFICATE_FILE", config);
   const keyText = await readPem(config.keyFile, "TABPY_KEY_FILE", config);
@@ -88,7 +88,7 @@ function parseChain(text: string, config: TlsConfig): [X509Certificate, ...X509C
   };
   if (first === undefined) {
     throw httpsError(
-      `TABPY_CERTIFICATE_FILE "${config.certificateFile}" holds no PEM certificate: expected -----BEGIN CERTIFICATE-----`,
+      `TABPY_CERTIFICATE_FILE "${config.certificateFile}" contains no PEM certificate: expected -----BEGIN CERTIFICATE-----`,
     );
   }
   return [parse(first, 1), ...others.map((pem, at) => parse(pem, at + 2))];
@@ -118,7 +118,7 @@ function parseKey(text: string, { keyFile, keyPassphrase }: TlsConfig): KeyObjec
         `TABPY_KEY_FILE "${keyFile}" can't be opened with the passphrase in TABPY_KEY_PASSPHRASE: ${errorText(error)}`,
       );
     }
-    throw httpsError(`TABPY_KEY_FILE "${keyFile}" holds no PEM private key: ${errorText(error)}`);
+    throw httpsError(`TABPY_KEY_FILE "${keyFile}" contains no PEM private key: ${errorText(error)}`);
   }
 }
 
@@ -138,9 +138,9 @@ async function findProblems(
   const isSelfSigned = leaf.checkIssued(leaf);
   const [issuer] = others;
   if (!isSelfSigned && (issuer === undefined || !leaf.checkIssued(issuer))) {
-    const found = issuer === undefined ? "is alone in it" : "is not followed by its issuer's";
+    const found = issuer === undefined ? "is the only one" : "is not followed by its issuer's";
     problems.push(
-      `The certificate in ${file} ${found}: clients that don't know its issuer refuse it; expected the chain behind it, issuer after issuer`,
+      `The certificate in ${file} ${found}: clients that don't know its issuer refuse it; expected the rest of its chain after it, issuer after issuer`,
     );
   }
   const bits = key.asymmetricKeyType === "rsa" ? key.asymmetricKeyDetails?.modulusLength : undefined;
@@ -161,7 +161,7 @@ function findExpiry({ validTo }: X509Certificate, file: string): string[] {
   const days = (Date.parse(validTo) - Date.now()) / dayMs;
   if (days >= warnDays) return [];
   const when = days < 0 ? `expired on ${validTo}` : `expires on ${validTo}, in ${Math.floor(days)} days`;
-  return [`The certificate in ${file} ${when}: renew it; the new one is taken without a restart`];
+  return [`The certificate in ${file} ${when}: renew it; the server loads the new one without a restart`];
 }
 
 /** Logs a warning each day when the certificate expires soon: a server may run for longer than that. */

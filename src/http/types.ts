@@ -9,7 +9,7 @@ import type { BodyLimits } from "./body.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 
-/** The Hono environment: Node's own request and answer, and what middleware leaves for routes. */
+/** The Hono environment: Node's own request and answer, and what middleware passes to routes. */
 export interface AppEnv {
   Bindings: HttpBindings;
   Variables: {
@@ -19,12 +19,12 @@ export interface AppEnv {
     log: Logger;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
-    /** The user who has logged in, as the password file writes the name; undefined without a password file. */
+    /** The user who has logged in, as the password file spells the name; undefined without a password file. */
     user: string | undefined;
   };
 }
 
-/** The deployed functions: what this layer needs of the registry. */
+/** The deployed functions: what this layer needs from the registry. */
 export type EndpointService = Pick<
   Registry,
   | "list"
@@ -61,7 +61,7 @@ export interface AppOptions {
   readonly staticPath: string | undefined;
   readonly evaluate: TimeLimit & { readonly isEnabled: boolean };
   readonly query: TimeLimit;
-  /** Of requests; `isGzipEnabled` also of answers, and `timeoutMs` of large ones. */
+  /** For requests; `isGzipEnabled` also applies to answers, and `timeoutMs` to sending large ones. */
   readonly limits: BodyLimits;
   readonly log: Logger;
   /** Whether the log names the caller of each request. */

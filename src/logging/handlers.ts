@@ -89,7 +89,7 @@ export class Handlers {
     });
   }
 
-  /** The whole line of a handler: its formatter's text, and what its target wants around that. */
+  /** The whole line of a handler: its formatter's text, and what its target adds to that. */
   #lineFormatter({ formatter, target }: HandlerSpec): Formatter {
     const format = this.#formatter(formatter);
     if (target.kind === "syslog")
@@ -102,7 +102,7 @@ export class Handlers {
     return isPainted ? (record) => colour(record.level, format(record)) : format;
   }
 
-  /** One formatter for equal specifications. It keeps its last line, as several handlers often want the same one. */
+  /** One formatter for equal specifications. It caches its last line: several handlers often write the same one. */
   #formatter(spec: FormatterSpec): Formatter {
     const key = JSON.stringify(spec);
     const found = this.#formatters.get(key);

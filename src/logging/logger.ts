@@ -149,7 +149,7 @@ class TreeLogger implements Logger {
   }
 }
 
-/** A logger that is configured. */
+/** A configured logger. */
 export interface LoggerNode {
   /** Empty for the root. */
   readonly name: string;

@@ -29,9 +29,9 @@ export interface LoggingOptions {
 
 /** The longest time from a record to the write of its line, unless its target is slow. */
 const gatherMs = 50;
-/** As many records are formatted together: enough to be fast, few enough to stay in the processor's caches. */
+/** How many records are formatted together: enough to be fast, few enough to stay in the processor's caches. */
 const maxBatchRecords = 128;
-/** A longer message is formatted at once: memory is bounded by bytes only from there on. */
+/** A longer message is formatted at once: only formatted lines count against the limit in bytes. */
 const longChars = 16 * 1024;
 
 /** Python's handler of last resort: the bare message on standard error, from WARNING on. */
@@ -54,7 +54,7 @@ export class Logging implements Service {
   /** Faults that occurred before all handlers were open. */
   #early: [sink: string, text: string][] | undefined = [];
 
-  /** Opens files. What can't be written is a warning in the other logs. */
+  /** Opens files. A log that can't be written is a warning in the other logs. */
   constructor(options: LoggingOptions) {
     const { spec, env, now = Date.now, pid = process.pid } = options;
     this.#spec = spec;

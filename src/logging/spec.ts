@@ -1,5 +1,5 @@
-// What a config file asks of the log, as plain data. config/ reads it, format/ and write/ carry it out; this file stands
-// between them, so that none of them imports another's code for a type.
+// What a config file says about the log, as plain data. config/ reads it, format/ and write/ carry it out; the types
+// are here so that none of them imports another's code for a type.
 
 /** Makes the error for a value that can't be used; `wanted` completes "expected ...". */
 export type Fault = (wanted: string) => Error;
@@ -84,7 +84,7 @@ export interface LoggerSpec {
 }
 
 export interface LoggingSpec {
-  /** All handlers that are listed, those that no logger names included: they are opened too. */
+  /** All handlers that are listed, including those that no logger names: they are opened too. */
   readonly handlers: readonly HandlerSpec[];
   readonly loggers: readonly LoggerSpec[];
   /** Whether this is TabPy's default; only then are missing folders of log files created. */

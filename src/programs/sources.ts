@@ -36,10 +36,10 @@ import values from "./tabpy/tabpy_tools/values.py" with { type: "text" };
 import tabpyObject from "./worker/tabpy_object.py" with { type: "text" };
 import main from "./worker/main.py" with { type: "text" };
 
-/** The first program of a fresh interpreter; shorter than what spawn.ts lets it read. */
+/** The first program of a fresh interpreter; shorter than the bytes that spawn.ts lets it read. */
 export const bootProgram = boot;
 
-/** The `tabpy` package, which deployed functions name and scripts may import: module name -> source. */
+/** The `tabpy` package, which archives refer to and scripts may import: module name -> source. */
 export const clientSources: Readonly<Record<string, string>> = {
   tabpy,
   "tabpy.tabpy_tools": tabpyTools,

@@ -1,5 +1,5 @@
-// Removes archives that no endpoint needs any more: behind everything else, one function at a time, with the state
-// file locked. A removal that fails is logged and fails no deployment.
+// Removes archives that no endpoint needs any more: in the background, one function at a time, with the state file
+// locked. A failed removal is logged and doesn't make a deployment fail.
 
 import { errorText } from "../errors.ts";
 import { withLock } from "../file-lock.ts";
@@ -29,8 +29,8 @@ export class ArchiveCleanup {
   }
 
   /**
-   * Schedule the removal of what served before `model`. When another archive is in the place of `model` by then, that
-   * one has yet to load, and everything stays.
+   * Schedule the removal of the archives that served before `model`. When another archive is in the place of `model`
+   * by then, that one has yet to load, and everything stays.
    */
   scheduleOlder({ name, version, key }: Model): void {
     const { archives, statePath } = this.#options;

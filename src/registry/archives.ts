@@ -45,8 +45,8 @@ export class Archives {
   }
 
   /**
-   * Copy `source`, or move the archive out of it, into a temporary folder beside its place. This is the slow part, and
-   * is done without a lock. What others upload into `source` meanwhile stays there.
+   * Copy `source`, or move the archive out of it, into a temporary folder beside its place. This is the slow part,
+   * and is done without a lock. Files that others upload into `source` meanwhile stay there.
    */
   async prepare(name: string, source: string, isMoved: boolean, facts: DeploymentFacts): Promise<Prepared> {
     const folder = temporaryBeside(join(this.#folder, name, "x"));
@@ -74,8 +74,8 @@ export class Archives {
   }
 
   /**
-   * Put a prepared copy in its place, durably. The archive that was there is moved aside, or deleted when the one aside
-   * still serves because its successor didn't load.
+   * Put a prepared copy in its place, durably. The archive that was there is moved aside; it is deleted when the one
+   * aside still serves, because its successor didn't load.
    *
    * @returns the archive that was moved aside.
    */
@@ -106,7 +106,7 @@ export class Archives {
     return modelIn(dirname(archive), name, version)?.key === key;
   }
 
-  /** What may serve when `find(name, version)` doesn't load, the newest first. */
+  /** The archives that may serve when `find(name, version)` doesn't load, the newest first. */
   async others(name: string, version: number): Promise<Model[]> {
     const earlier = (await this.#versions(name)).filter((one) => one < version).sort((a, b) => b - a);
     return [...this.#all(name, version).slice(1), ...earlier.flatMap((one) => this.#all(name, one))];
@@ -190,7 +190,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** Whether `from` is `to` now. False when it doesn't exist or is on another file system. */
+/** Resolves with whether `from` was renamed: false when it doesn't exist or is on another file system. */
 async function tryRename(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
@@ -206,7 +206,7 @@ async function isCopied(path: string): Promise<boolean> {
   if (basename(path).startsWith(temporaryPrefix)) return false;
   const found = await lstat(path);
   if (found.isFile() || found.isDirectory()) return true;
-  throw new TabPyError("bad-request", `src_path must hold files and folders only, got a link "${path}"`);
+  throw new TabPyError("bad-request", `src_path must contain only files and folders, got a link "${path}"`);
 }
 
 async function syncFiles(folder: string): Promise<void> {

@@ -20,7 +20,7 @@ const simple: Readonly<Record<string, string>> = {
 /** https://docs.python.org/3/reference/lexical_analysis.html#escape-sequences, without \\N{name}. */
 const escapeSequence =
   /\\(?:([\\'"abfnrtv])|\n|([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g;
-/** What a value of one line can't contain as it is. */
+/** The characters that a value of one line can't contain unescaped. */
 const special = /[^\x20-\x5b\x5d-\x7e]|^ | $/gu;
 
 /** The value for a docstring, with `%` not yet doubled. */
@@ -35,7 +35,7 @@ export function escapeDocstring(text: string): string {
   });
 }
 
-/** The docstring from a value, escaped or raw. An invalid escape sequence stands for itself. */
+/** The docstring from a value, escaped or raw. An invalid escape sequence stays as it is. */
 export function unescapeDocstring(value: string): string {
   return value.replace(escapeSequence, (whole, letter, octal, ...hexadecimal) => {
     if (letter !== undefined) return simple[letter] ?? whole;

@@ -72,7 +72,7 @@ export function parseEndpointRequest(body: unknown): EndpointRequest {
   };
 }
 
-/** The endpoint that a POST asks for. Throws TabPyError `bad-request` for an alias with a wrong target. */
+/** The endpoint that a POST creates. Throws TabPyError `bad-request` for an alias with a wrong target. */
 export function newEndpoint(
   name: string,
   type: string,
@@ -134,7 +134,7 @@ export function wantsNewVersion(body: unknown): boolean {
   return isObject(body) && body.should_update_version === true;
 }
 
-/** TabPy's client sends `null` for what it leaves out. */
+/** TabPy's client sends `null` for members that it leaves out. */
 function given(body: Body, member: string): unknown {
   return body[member] ?? undefined;
 }

@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly type: string;
   readonly version: number;
   readonly dependencies: readonly string[];
-  /** The endpoint that an alias stands for. */
+  /** The endpoint that an alias refers to. */
   readonly target: string | null;
   /** Seconds since 1970. */
   readonly creationTime: number;

@@ -33,9 +33,9 @@ interface Entry {
 
 export interface LoadsOptions {
   readonly archives: Archives;
-  /** In a process of its own: for a new deployment, whose pickle may do anything. */
+  /** In a process of its own: for a new deployment, whose pickle may run any code. */
   readonly tryAlone: TryLoad;
-  /** In the process of the trial before, one at a time: for archives that have served before. */
+  /** In the process of the previous trial, one at a time: for archives that have served before. */
   readonly tryShared: TryLoad;
   /** The archive that serves some name has changed. */
   readonly onChange: () => void;
@@ -48,7 +48,7 @@ export class Loads {
   readonly #options: LoadsOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<Entry, Promise<void>>();
-  /** Loads at the start run one after the other. */
+  /** Loads at start-up run one after the other. */
   readonly #inTurn = createChain();
 
   constructor(options: LoadsOptions) {
@@ -79,7 +79,7 @@ export class Loads {
     this.#options.onChange();
   }
 
-  /** Load in the background what served when the server was stopped. It serves meanwhile. */
+  /** Load in the background the archive that served when the server was stopped. It serves meanwhile. */
   loadAtStart(endpoint: Endpoint): void {
     const [entry, model] = this.#enter(endpoint, undefined);
     const load = this.#inTurn(async () => {
@@ -95,7 +95,7 @@ export class Loads {
   }
 
   /**
-   * Load a new deployment. Until that has succeeded, `before` serves, or what has served up to now.
+   * Load a new deployment. Until that has succeeded, `before` serves, or else the archive that has served until now.
    *
    * @param before the archive that served, at its new place, when the deployment has moved it.
    */
@@ -172,7 +172,7 @@ export class Loads {
     return tryLoad(model);
   }
 
-  /** Find what served before: the server was stopped after a deployment that doesn't load. */
+  /** Find the archive that served before: the server was stopped after a deployment that doesn't load. */
   async #serveEarlier({ name, version, type }: Endpoint, entry: Entry): Promise<void> {
     if (type !== "model") return;
     const { archives, tryShared, log } = this.#options;
@@ -181,7 +181,7 @@ export class Loads {
       if (this.#entries.get(name) !== entry) return;
       entry.serving = model;
       this.#options.onChange();
-      const earlier = model.version === version ? "What was" : `Version ${model.version}`;
+      const earlier = model.version === version ? "The archive" : `Version ${model.version}`;
       log.warning(`${earlier} deployed before as endpoint ${name} serves: version ${version} doesn't load`);
       return;
     }

@@ -34,7 +34,7 @@ export interface RegistryOptions {
   readonly log: Logger;
 }
 
-/** One endpoint by its name, as POST and PUT are answered. */
+/** One endpoint by its name, as in the answers to POST and PUT. */
 type Answer = Readonly<Record<string, EndpointBody>>;
 
 /** How often the state file is polled for changes by other processes. */
@@ -82,7 +82,7 @@ export class Registry implements Service {
     return this.#revision;
   }
 
-  /** Starts to load every endpoint, and doesn't wait for it. */
+  /** Starts to load every endpoint without waiting for the loads. */
   async start(): Promise<void> {
     for (const endpoint of this.#store.endpoints.values()) {
       if (endpoint.type !== "alias") this.#loads.loadAtStart(endpoint);
@@ -210,8 +210,8 @@ export class Registry implements Service {
   /**
    * Store an uploaded archive, and resolve with the folder to deploy it from.
    *
-   * @param size its Content-Length, 0 when it comes in chunks.
-   * @throws TabPyError `too-large` or `bad-request`; then nothing of it is left.
+   * @param size its Content-Length, 0 when it is sent in chunks.
+   * @throws TabPyError `too-large` or `bad-request`; then nothing of it is kept.
    */
   async receiveUpload(name: string, version: string, body: Readable, size: number): Promise<string> {
     this.#staging.checkSize(size);
@@ -259,7 +259,7 @@ export class Registry implements Service {
     return { [name]: endpointBody(endpoint) };
   }
 
-  /** The store has new endpoints: `own` was changed here, and `#deploy` loads it, or any were by another process. */
+  /** The store has new endpoints: either `own` was changed here, and `#deploy` loads it, or any were elsewhere. */
   #changed(endpoints: Endpoints, before: Endpoints, own: string | undefined): void {
     this.#revision++;
     if (own !== undefined) {

@@ -1,5 +1,5 @@
-// The [Service Info] section of the state file: the service's name, its CORS headers, its subdirectory. It is read once,
-// at the start, and never written.
+// The [Service Info] section of the state file: the service's name, its CORS headers, its subdirectory. It is read
+// once, at start-up, and never written.
 
 import { TabPyError } from "../errors.ts";
 import { readState } from "./state.ts";

@@ -1,5 +1,6 @@
-// The staging folder, where clients put an archive before they deploy it: through the file system of the same machine,
-// or by an upload. Clients are not trusted: a path must stay inside the folder, and an upload is stored whole or not.
+// The staging folder, where clients put an archive before they deploy it: through the file system of the same
+// machine, or by an upload. Clients are not trusted: a path must stay inside the folder, and an upload is stored
+// completely or not at all.
 
 import { createWriteStream } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
@@ -16,7 +17,7 @@ const versionPattern = /^[1-9]\d{0,8}$/;
 /** A folder to deploy from. */
 export interface Source {
   readonly folder: string;
-  /** It came by an upload, so it may be moved: nobody else needs it. */
+  /** It was uploaded, so it may be moved: nobody else needs it. */
   readonly isUploaded: boolean;
 }
 
@@ -62,7 +63,7 @@ export class Staging {
       throw new TabPyError("bad-request", `src_path must be a folder, got ${path}`);
     const archive = await lstat(join(folder, archiveName)).catch(() => undefined);
     if (archive?.isFile() !== true) {
-      throw new TabPyError("bad-request", `src_path must hold a file ${archiveName}, got ${path}`);
+      throw new TabPyError("bad-request", `src_path must contain a file ${archiveName}, got ${path}`);
     }
     return { folder, isUploaded: this.#uploaded.has(folder) };
   }
@@ -92,8 +93,8 @@ export class Staging {
   }
 
   /**
-   * Store an uploaded archive, in the place of an earlier one for the same name and version. One that fails leaves
-   * nothing.
+   * Store an uploaded archive, replacing an earlier one for the same name and version. A failed upload leaves nothing
+   * behind.
    *
    * @returns the folder to deploy from.
    * @throws TabPyError `too-large`; `bad-request` for an invalid name or version, and when the upload ends early.

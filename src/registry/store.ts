@@ -1,5 +1,5 @@
 // The endpoints as state.ini has them, and every change of that file. A change locks the file against other processes
-// and is applied to its present contents; what another process has written is read.
+// and is applied to its current contents. What another process has written is read.
 
 import { errorText, TabPyError } from "../errors.ts";
 import { withLock } from "../file-lock.ts";
@@ -81,7 +81,7 @@ export class Store {
     const { statePath, log } = this.#options;
     try {
       const stamp = await stateStampLater(statePath);
-      // A change in progress reads the file itself, and what it writes is not another process's.
+      // A change in progress reads the file itself, and what it writes isn't from another process.
       if (stamp === this.#stamp || stamp === undefined || this.#isChanging) return;
       this.#read();
       this.#loggedFault = "";
@@ -91,7 +91,7 @@ export class Store {
     }
   }
 
-  /** The file as it is now. When it was deleted it isn't taken for an empty one: its folder may be mounted again. */
+  /** The file as it is now. A deleted file doesn't count as an empty one: its folder may be mounted again. */
   #read(): IniFile {
     const { statePath } = this.#options;
     const stamp = stateStamp(statePath);

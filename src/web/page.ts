@@ -1,5 +1,5 @@
-// The page for people at /: the server, its functions, its settings. One HTML document that has no script and makes no
-// request. http/info.ts gives its data, http/static.ts its headers.
+// The web page at /: the server, its functions, its settings. One HTML document that has no script and makes no
+// request. Its data comes from http/info.ts, its headers from http/static.ts.
 
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
@@ -28,7 +28,7 @@ export interface PageData {
   readonly endpoints: readonly PageEndpoint[];
   /** The prefix of every path: "" or "/sub". */
   readonly prefix: string;
-  /** The server's URL on its own machine, with the prefix and no slash at its end. */
+  /** The server's URL on its own machine, with the prefix, without a trailing slash. */
   readonly url: string;
 }
 
@@ -46,13 +46,13 @@ export interface PageEndpoint {
   readonly docstring: string;
   /** JSON, undefined or null for none. */
   readonly schema: unknown;
-  /** The endpoint that an alias stands for; null for a function. */
+  /** The endpoint that an alias refers to; null for a function. */
   readonly target: string | null;
 }
 
 type Fragment = ReturnType<typeof html>;
 
-// Escaped as the page is, so that the hash is that of the text in it.
+// Escaped as the page is, so that the hash matches the text in the page.
 const style = visible(css);
 const styleHash = createHash("sha256").update(style).digest("base64");
 
@@ -146,7 +146,7 @@ function functionArticle(endpoint: PageEndpoint): Fragment {
   const schema = jsonText(endpoint.schema);
   return html`<article class="function">
 <h3>${endpoint.name}</h3>
-<p class="quiet">${endpoint.type}, version ${endpoint.version}${endpoint.target && `, stands for ${endpoint.target}`}</p>
+<p class="quiet">${endpoint.type}, version ${endpoint.version}${endpoint.target && `, refers to ${endpoint.target}`}</p>
 ${endpoint.description !== "" && html`<p>${endpoint.description}</p>`}
 ${endpoint.docstring !== "" && html`<h4>Docstring</h4>\n<pre>${endpoint.docstring}</pre>`}
 ${schema !== "" && html`<h4>Schema</h4>\n<pre>${schema}</pre>`}
@@ -158,11 +158,11 @@ function scriptSection(data: PageData): Fragment {
   const { evaluate, authentication } = data.info.features;
   const body = `{"data": {"_arg1": [1, 2], "_arg2": [10, 20]},
   "script": "return [a + b for a, b in zip(_arg1, _arg2)]"}`;
-  const example = html`<p>This command answers <code>[11, 22]</code>${authentication && ", once it has the password of NAME"}:</p>
+  const example = html`<p>This command answers <code>[11, 22]</code>${authentication && " after asking for the password of NAME"}:</p>
 <pre><code>curl ${authentication && "-u NAME "}${data.url}/evaluate \\
   -H 'Content-Type: application/json' \\
   -d '${body}'</code></pre>
-<p>From another machine, put this server's name in the place of <code>localhost</code>.</p>`;
+<p>From another machine, replace <code>localhost</code> with this server's name.</p>`;
   return html`<section>
 <h2>Run a script</h2>
 ${evaluate ? example : html`<p>Scripts are switched off on this server: <code>TABPY_EVALUATE_ENABLE</code> is false.</p>`}

@@ -5,7 +5,7 @@ import { Bcrypt } from "../../src/auth/bcrypt.ts";
 import { createHashing, type Scheme, schemeOf } from "../../src/auth/hashes.ts";
 import { parsePasswordFile } from "../../src/auth/password-file.ts";
 
-/** `text` can be replaced with `use`; `work` has the scheme of every hash that was computed for an attempt. */
+/** `use` replaces the file's text; `work` lists the scheme of every hash that was computed for an attempt. */
 export function authenticateBy(text: string, options: Partial<AuthenticateOptions> = {}) {
   let users = parsePasswordFile(text, "users");
   let time = 0;

@@ -27,7 +27,7 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toEqual(["bcrypt", "bcrypt"]);
   });
 
-  test("computes one hash for many calls at once with one new credential", async () => {
+  test("computes one hash for many concurrent calls with one new credential", async () => {
     await using auth = authenticateBy(alice);
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => auth.ask("alice:s3cret")));
     expect(verdicts).toEqual(verdicts.map(() => verified("Alice")));
@@ -40,12 +40,12 @@ describe("createAuthenticate()", () => {
       expect(await auth.ask(`${name}:s3cret`)).toEqual(verified("Alice"));
   });
 
-  test("takes a password with colons and umlauts", async () => {
+  test("accepts a password with colons and umlauts", async () => {
     await using auth = authenticateBy(bob);
     expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
   });
 
-  test("refuses any pair but a user's own, also after that user was verified", async () => {
+  test("refuses any pair but a user's own, even after that user was verified", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`);
     await auth.ask("alice:s3cret");
     for (const pair of ["alice:S3cret", "alice:", "alice:s3cret "])
@@ -58,7 +58,7 @@ describe("createAuthenticate()", () => {
   test("refuses a missing header and an unreadable one with the reason, and computes nothing", async () => {
     await using auth = authenticateBy(alice);
     expect(await auth.authenticate(undefined, () => "")).toEqual({ kind: "refused", why: "no credentials" });
-    const unreadable = { kind: "refused", why: "credentials that can't be read" };
+    const unreadable = { kind: "refused", why: "malformed credentials" };
     for (const header of ["", "Bearer abc", "Basic ***", `Basic ${"A".repeat(5000)}`])
       expect(await auth.authenticate(header, () => "")).toEqual(unreadable as never);
     expect(auth.work).toEqual([]);
@@ -70,7 +70,7 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toEqual(["pbkdf2"]);
   });
 
-  test("does the same work for an unknown name as for some user, every time", async () => {
+  test("does the same work for an unknown name as for a user, every time", async () => {
     await using auth = authenticateBy(`${alice}\n${carl}`, { failuresPerAddress: 0, failuresPerUser: 0 });
     const seen = new Set<unknown>();
     for (let at = 0; at < 40; at++) {
@@ -89,7 +89,7 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toEqual(["bcrypt"]);
   });
 
-  test("verifies a credential again after its time, right or wrong", async () => {
+  test("verifies a credential again when its cached result has expired, right or wrong", async () => {
     await using auth = authenticateBy(alice);
     for (const [pair, verdict] of [
       ["alice:s3cret", verified("Alice")],
@@ -118,7 +118,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
   });
 
-  test("verifies no further password of a user after too many wrong ones, for a while", async () => {
+  test("verifies no password of a user for a while after too many wrong ones", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`, { failuresPerUser: 3 });
     for (const turn of [1, 2, 3])
       expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
@@ -139,28 +139,28 @@ describe("createAuthenticate()", () => {
     expect(await kinds("nobody")).toEqual(["refused", "throttled"]);
   });
 
-  test("verifies nothing more from an address after too many failures, whatever the names", async () => {
+  test("verifies nothing from an address after too many failures, whatever the names", async () => {
     await using auth = authenticateBy(alice, { failuresPerAddress: 3 });
     for (const turn of [1, 2, 3]) expect(await auth.ask(`user${turn}:x`)).toEqual(unknown);
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled", waitMs: 20_000 });
     expect(await auth.ask("alice:s3cret", "192.0.2.9")).toEqual(verified("Alice"));
   });
 
-  test("lets no more guesses through at once than one after the other", async () => {
+  test("lets through no more concurrent guesses than sequential ones", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 5 });
     const verdicts = await Promise.all(Array.from({ length: 40 }, (_, at) => auth.ask(`alice:${at}`)));
     expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(5);
     expect(auth.work).toHaveLength(5);
   });
 
-  test("counts a wrong password that is sent again and again once", async () => {
+  test("counts a wrong password once, however often it is sent", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 2 });
     for (let turn = 0; turn < 10; turn++) expect(await auth.ask("alice:old")).toEqual(wrong("Alice"));
     expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
     expect(auth.work).toHaveLength(2);
   });
 
-  test("counts no right password", async () => {
+  test("doesn't count a right password", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     for (let turn = 0; turn < 5; turn++) {
       expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
@@ -168,7 +168,7 @@ describe("createAuthenticate()", () => {
     }
   });
 
-  test("never throttles a credential that was right, also when it must be verified again", async () => {
+  test("never throttles a credential that was right, even when it must be verified again", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     await auth.ask("alice:s3cret");
     await auth.ask("alice:guess");
@@ -179,7 +179,7 @@ describe("createAuthenticate()", () => {
     expect(auth.work).toHaveLength(3);
   });
 
-  test("counts no credential that was right before, or has become right since", async () => {
+  test("doesn't count a credential that was right before, or has become right since", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1, failuresPerAddress: 1 });
     for (const password of ["s3cret", "second", "third", "fourth"]) {
       if (password !== "s3cret") {
@@ -195,7 +195,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:guess")).toEqual(wrong("Alice"));
   });
 
-  test("exempts no credential that has not been right for a day", async () => {
+  test("doesn't exempt a credential that was last right over a day ago", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 1 });
     await auth.ask("alice:s3cret");
     auth.pass(exemptMs);
@@ -203,7 +203,7 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("alice:s3cret")).toMatchObject({ kind: "throttled" });
   });
 
-  test("lets a bounded number of verifications wait, and throttles the others", async () => {
+  test("lets a limited number of verifications wait, and throttles the others", async () => {
     await using auth = authenticateBy(alice, { failuresPerUser: 0, failuresPerAddress: 0 });
     const verdicts = await Promise.all(Array.from({ length: 300 }, (_, at) => auth.ask(`alice:${at}`)));
     expect(verdicts.filter(({ kind }) => kind === "refused")).toHaveLength(102);
@@ -222,6 +222,6 @@ describe("createAuthenticate()", () => {
       kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     }
     expect([...kinds.keys()]).toEqual(["refused"]);
-    expect(auth.work.length).toBeGreaterThan(100); // so many could be read
+    expect(auth.work.length).toBeGreaterThan(100); // the headers that could be read
   }, 60_000);
 });

@@ -30,13 +30,13 @@ describe("parseBasicHeader()", () => {
     "a scheme that ends like it": `XBasic ${encode("a:b")}`,
     "no colon": `Basic ${encode("ab")}`,
     "a zero byte": `Basic ${encode("a:b\0")}`,
-    "what is no base64": "Basic a:b",
+    "invalid base64": "Basic a:b",
     "a single base64 digit": "Basic Y",
     "padding in the middle": "Basic YT==pi",
     "two values": `Basic ${encode("a:b")}, Basic ${encode("c:d")}`,
     "more than 4096 characters": `Basic ${encode(`a:${"b".repeat(4096)}`)}`,
   };
   for (const [what, header] of Object.entries(refused)) {
-    test(`takes ${what} for no credentials`, () => expect(parseBasicHeader(header)).toBeUndefined());
+    test(`reads ${what} as no credentials`, () => expect(parseBasicHeader(header)).toBeUndefined());
   }
 });

@@ -5,7 +5,7 @@ import { createHashing, schemeOf } from "../../src/auth/hashes.ts";
 import { passwordHash } from "../support/password-hash.ts";
 
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
-/** A pair that TabPy itself has written. */
+/** A pair that TabPy itself wrote. */
 const known =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 
@@ -16,7 +16,7 @@ function withHashing() {
 
 const hasBcrypt = Bun.spawnSync([python, "-c", "import bcrypt"]).exitCode === 0;
 
-function pythonSays(program: string, ...args: string[]): string {
+function pythonPrints(program: string, ...args: string[]): string {
   const ran = Bun.spawnSync([python, "-c", program, ...args]);
   if (ran.exitCode !== 0) throw new Error(ran.stderr.toString());
   return ran.stdout.toString().trim();
@@ -43,7 +43,7 @@ describe("schemeOf()", () => {
     ["", undefined],
   ];
   for (const [hash, scheme] of table)
-    test(`takes ${hash.slice(0, 10)}... of ${hash.length} for ${scheme}`, () =>
+    test(`recognizes ${hash.slice(0, 10)}... of ${hash.length} characters as ${scheme}`, () =>
       expect(schemeOf(hash)).toBe(scheme as never));
 });
 
@@ -67,12 +67,12 @@ describe("createHashing()", () => {
     test(`hashes "${password.slice(0, 20)}" as the contract's formula in Python does`, async () => {
       await using hashing = withHashing();
       const hash = await hashing.hash("pbkdf2", "bob", password);
-      expect(hash).toBe(pythonSays(formula, "Bob", password));
+      expect(hash).toBe(pythonPrints(formula, "Bob", password));
       expect(hash).toBe(passwordHash("bob", password));
     });
   }
 
-  test("makes and knows bcrypt hashes", async () => {
+  test("makes and verifies bcrypt hashes", async () => {
     await using hashing = withHashing();
     const hash = await hashing.hash("bcrypt", "bob", "pa:ss wörd");
     expect(hash).toMatch(/^\$2b\$10\$/);
@@ -86,15 +86,15 @@ describe("createHashing()", () => {
       const program = `import bcrypt, sys
 print(bcrypt.checkpw(sys.argv[2].encode(), sys.argv[1].encode()), bcrypt.hashpw(sys.argv[2].encode(), bcrypt.gensalt(4)).decode())`;
       await using hashing = withHashing();
-      const said = pythonSays(program, await hashing.hash("bcrypt", "bob", "pa:ss wörd"), "pa:ss wörd");
-      const [isRight, theirs = ""] = said.split(" ");
+      const printed = pythonPrints(program, await hashing.hash("bcrypt", "bob", "pa:ss wörd"), "pa:ss wörd");
+      const [isRight, theirs = ""] = printed.split(" ");
       expect(isRight).toBe("True");
       expect(await hashing.verify(theirs, "bob", "pa:ss wörd")).toBe(true);
       expect(await hashing.verify(theirs, "bob", "other")).toBe(false);
     },
   );
 
-  test("leaves the event loop to others while it computes", async () => {
+  test("doesn't block the event loop while it computes", async () => {
     await using hashing = withHashing();
     const hash = hashSync("x", 4).replace("$2b$04$", "$2b$12$"); // a third of a second
     let turns = 0;

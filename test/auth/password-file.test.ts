@@ -21,7 +21,7 @@ import { hostilePasswordFile } from "../support/hostile.ts";
 import { createRandom } from "../support/random.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** A pair that TabPy itself has written. */
+/** A pair that TabPy itself wrote. */
 const known =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 const hash = "0123456789abcdef".repeat(8);
@@ -54,26 +54,26 @@ describe("parsePasswordFile()", () => {
   }
 
   const faults: Record<string, [text: string, message: string]> = {
-    "a name alone": [
+    "only a name": [
       `# x\n\na ${hash}\nbob\n`,
-      'Cannot read "f" line 4: expected "name hash", got a name alone',
+      'Cannot read "f" line 4: expected "name hash", got only a name',
     ],
     "three fields": [`a ${hash} x`, 'Cannot read "f" line 1: expected "name hash", got 3 fields'],
     "a short hash": [
       `a ${hash}\nbob ${hash.slice(1)}`,
-      'Cannot read "f" line 2: expected a hash behind "bob": 128 hexadecimal digits, or bcrypt',
+      'Cannot read "f" line 2: expected a hash after "bob": 128 hexadecimal digits, or bcrypt',
     ],
     "a hash with a letter too many": [
       `bob ${hash.slice(1)}g`,
-      'Cannot read "f" line 1: expected a hash behind "bob": 128 hexadecimal digits, or bcrypt',
+      'Cannot read "f" line 1: expected a hash after "bob": 128 hexadecimal digits, or bcrypt',
     ],
     "a bcrypt hash that would take minutes": [
       `bob $2b$16$${"x".repeat(53)}`,
-      'Cannot read "f" line 1: expected a hash behind "bob"',
+      'Cannot read "f" line 1: expected a hash after "bob"',
     ],
     "a bcrypt hash of another kind": [
       `bob $2x$10$${"x".repeat(53)}`,
-      'Cannot read "f" line 1: expected a hash behind "bob"',
+      'Cannot read "f" line 1: expected a hash after "bob"',
     ],
     "a user twice": [
       `bob ${hash}\n\nBob ${hash}`,
@@ -98,7 +98,7 @@ describe("readPasswordFile()", () => {
     ]);
   });
 
-  test("names the setting and the path of a file that isn't there", async () => {
+  test("names the setting and the path of a missing file", async () => {
     const path = join(tmpdir(), "no-such-folder", "users");
     const error = await readPasswordFile(path).catch((thrown) => thrown);
     expect(error.code).toBe("config");
@@ -132,7 +132,7 @@ describe("withUser()", () => {
 describe("changePasswordFile()", () => {
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-  test("makes a file that only its owner can read", async () => {
+  test("creates a file that only its owner can read", async () => {
     using folder = temporaryFolder();
     const path = folder.file("users");
     await changePasswordFile(path, async (text, users) => {
@@ -142,7 +142,7 @@ describe("changePasswordFile()", () => {
     expect([readFileSync(path, "utf8"), mode(path)]).toEqual([`a ${hash}\n`, "600"]);
   });
 
-  test("keeps every byte of other lines, and takes rights of others away", async () => {
+  test("keeps every byte of other lines, and removes the permissions of others", async () => {
     using folder = temporaryFolder();
     const path = folder.file("users");
     const odd = Buffer.concat([Buffer.from("# caf\xe9 \xff\x00\n", "latin1"), Buffer.from(`zoë ${hash}\n`)]);
@@ -158,7 +158,7 @@ describe("changePasswordFile()", () => {
     writeFileSync(path, `a ${hash}\nbob\n`);
     const change = changePasswordFile(path, async (text) => withUser(text, "c", hash));
     await expect(change).rejects.toThrow(
-      `Cannot read "${path}" line 2: expected "name hash", got a name alone`,
+      `Cannot read "${path}" line 2: expected "name hash", got only a name`,
     );
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\nbob\n`);
     expect(readdirSync(folder.path)).toEqual(["users"]);
@@ -172,7 +172,7 @@ describe("changePasswordFile()", () => {
     expect(readFileSync(path, "utf8")).toBe(`a ${hash}\n`);
   });
 
-  test("keeps a link a link, and changes what it names", async () => {
+  test("keeps a symbolic link, and changes the file that it names", async () => {
     using folder = temporaryFolder();
     writeFileSync(folder.file("real"), `a ${hash}\n`);
     symlinkSync("real", folder.file("users"));

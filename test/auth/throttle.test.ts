@@ -11,7 +11,7 @@ function throttleOf(failuresPerUser: number, failuresPerAddress: number) {
 }
 
 describe("createThrottle()", () => {
-  test("lets a full minute's failures through at once, and further ones evenly over the minute", () => {
+  test("allows the failures of a minute at once, and further ones at a constant rate", () => {
     const throttle = throttleOf(6, 0);
     for (let at = 0; at < 6; at++) expect(throttle.take("a", "u")).toBeUndefined();
     expect(throttle.take("a", "u")).toEqual({ by: "user", ms: 10_000 });
@@ -25,7 +25,7 @@ describe("createThrottle()", () => {
     expect(throttle.take("a", "u")).toBeDefined();
   });
 
-  test("gives back what was no failure", () => {
+  test("gives back the token of an attempt that didn't fail", () => {
     const throttle = throttleOf(1, 1);
     for (let at = 0; at < 5; at++) {
       expect(throttle.take("a", "u")).toBeUndefined();
@@ -33,7 +33,7 @@ describe("createThrottle()", () => {
     }
   });
 
-  test("doesn't count against the address what the user's limit stopped", () => {
+  test("doesn't count an attempt against the address when the user's limit refused it", () => {
     const throttle = throttleOf(1, 2);
     throttle.take("a", "u");
     for (let at = 0; at < 5; at++) expect(throttle.take("a", "u")).toMatchObject({ by: "user" });
@@ -41,12 +41,12 @@ describe("createThrottle()", () => {
     expect(throttle.take("a", "w")).toMatchObject({ by: "address" });
   });
 
-  test("has no limit when it is 0", () => {
+  test("has no limit when the setting is 0", () => {
     const throttle = throttleOf(0, 0);
     for (let at = 0; at < 1000; at++) expect(throttle.take("a", "u")).toBeUndefined();
   });
 
-  test("forgets the one that failed longest ago when there are too many", () => {
+  test("drops the bucket whose last failure is oldest when there are too many", () => {
     const throttle = throttleOf(1, 0);
     throttle.take("a", "first");
     for (let at = 1; at < maxBuckets; at++) throttle.take("a", `user${at}`);
@@ -69,5 +69,4 @@ const networks: [address: string, network: string][] = [
   ["what is this", "what is this"],
 ];
 for (const [address, network] of networks)
-  test(`networkOf() takes "${address}" for one of "${network}"`, () =>
-    expect(networkOf(address)).toBe(network));
+  test(`networkOf() maps "${address}" to "${network}"`, () => expect(networkOf(address)).toBe(network));

@@ -3,11 +3,11 @@ import { checkPassword, checkUserName, generatePassword } from "../../src/auth/u
 
 describe("checkUserName()", () => {
   for (const name of ["a", "user1", "first.last@example.org", "DOMAIN\\user", "-x", "a#b", "~!$%"])
-    test(`takes "${name}"`, () => checkUserName(name));
+    test(`accepts "${name}"`, () => checkUserName(name));
 
   const refused: Record<string, [name: string, wanted: string]> = {
     "an empty name": ["", "a name that is not empty"],
-    "a colon": ["a:b", 'no ":", which ends the name in what clients send'],
+    "a colon": ["a:b", 'no ":", which ends the name in an Authorization header'],
     "a space": ["a b", "no spaces, which end the name in the passwords file"],
     "a line end": ["a\nb", "no spaces, which end the name in the passwords file"],
     "a letter that is not ASCII": ["zoë", "ASCII characters only"],
@@ -23,7 +23,7 @@ describe("checkUserName()", () => {
 
 describe("checkPassword()", () => {
   for (const password of ["x", "pa:ss wörd", " ", "日本", "x".repeat(1024)])
-    test(`takes "${password.slice(0, 20)}"`, () => checkPassword(password, "pbkdf2"));
+    test(`accepts "${password.slice(0, 20)}"`, () => checkPassword(password, "pbkdf2"));
 
   const refused: Record<string, [password: string, scheme: "pbkdf2" | "bcrypt", wanted: string]> = {
     "an empty one": ["", "pbkdf2", "one that is not empty"],
@@ -34,7 +34,7 @@ describe("checkPassword()", () => {
       "bcrypt",
       "at most 72 bytes, as bcrypt ignores further ones, got 74",
     ],
-    "more than a header holds": ["x".repeat(1025), "pbkdf2", "at most 1024 bytes, got 1025"],
+    "more than fits into a header": ["x".repeat(1025), "pbkdf2", "at most 1024 bytes, got 1025"],
   };
   for (const [what, [password, scheme, wanted]] of Object.entries(refused)) {
     test(`refuses ${what} with the reason, and doesn't show it`, () =>

@@ -35,12 +35,12 @@ test("--help names each setting with its default", () =>
     expect(serveCommand.examples).toContain(`  ${row.name} (${defaultText(row)})\n      ${row.doc}`);
   }));
 
-test("docs/settings.md has the settings in the groups of the table", () => {
+test("docs/settings.md groups the settings as the table does", () => {
   const sections = new Map(docs.split(/^## /m).map((text) => [text.slice(0, text.indexOf("\n")), text]));
   for (const row of settings) expect(sections.get(row.group)).toContain(`| \`${row.name}\` |`);
 });
 
-test("the documents and --help name no setting that isn't there", () => {
+test("the documents and --help name no setting that doesn't exist", () => {
   const others = [
     "README.md",
     "docs/https.md",
@@ -72,7 +72,7 @@ function uncommented(): string {
   return path;
 }
 
-test("config.example.conf changes nothing, with and without its comment marks", () => {
+test("config.example.conf changes no setting, with and without its comment marks", () => {
   const defaults = loadSettings({ configPath: undefined, env: {}, commandLine: {} });
   for (const configPath of [examplePath, uncommented()]) {
     const loaded = loadSettings({ configPath, env: {}, commandLine: {} });
@@ -82,7 +82,7 @@ test("config.example.conf changes nothing, with and without its comment marks", 
   }
 });
 
-test("config.example.conf reads in Python's configparser as it does here", () => {
+test("Python's configparser reads config.example.conf as parseIni() does", () => {
   const script =
     "import configparser, json, sys; ini = configparser.ConfigParser(); ini.read(sys.argv[1]); " +
     "print(json.dumps(dict(ini['TabPy'])))";
@@ -102,7 +102,7 @@ test("config.example.conf sets up Python's own logging", () => {
   expect(readFileSync(join(folder, "tabpy_log.log"), "utf8")).toMatch(line);
 });
 
-test("every logging section of config.example.conf is listed, and every listed one is there", () => {
+test("every logging section of config.example.conf is listed, and every listed one exists", () => {
   const ini = parseIni(example);
   const listed = (section: string, kind: string) =>
     (ini.raw(section, "keys") ?? "").split(",").map((key) => `${kind}_${key.trim()}`);

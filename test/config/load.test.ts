@@ -24,7 +24,7 @@ function portAndOrigin(loaded: ReturnType<typeof load>): [unknown, string] {
   return [row?.value, row === undefined ? "" : originText(row.origin)];
 }
 
-test("loadSettings() takes the default, then the file, then the environment, then the command line", () => {
+test("loadSettings() prefers the command line to the environment, to the file, to the default", () => {
   const text = "[TabPy]\n# a comment\nTABPY_PORT = 1\n";
   expect(portAndOrigin(load("[TabPy]\n"))).toEqual([9004, "default"]);
   expect(portAndOrigin(load(text))).toEqual([1, `${file} line 3`]);
@@ -32,12 +32,12 @@ test("loadSettings() takes the default, then the file, then the environment, the
   expect(portAndOrigin(load(text, { TABPY_PORT: "2" }, { TABPY_PORT: "3" }))).toEqual([3, "command line"]);
 });
 
-test("loadSettings() takes an empty variable for one that isn't set", () => {
+test("loadSettings() treats an empty variable as not set", () => {
   const loaded = load("[TabPy]\nTABPY_PWD_FILE = /users\n", { TABPY_PWD_FILE: " " });
   expect(loaded.values.get("TABPY_PWD_FILE")?.value).toBe("/users");
 });
 
-test("loadSettings() takes an empty path in the file for one that isn't set", () => {
+test("loadSettings() treats an empty path in the file as not set", () => {
   expect(load("[TabPy]\nTABPY_PYTHON =\n").values.get("TABPY_PYTHON")?.value).toBeUndefined();
 });
 
@@ -46,17 +46,17 @@ test("loadSettings() finds %(NAME)s in the environment, with its percent signs",
   expect(loaded.values.get("TABPY_PYTHON")?.value).toBe("/opt/100%/bin/python");
 });
 
-test("loadSettings() refuses a %(NAME)s that is nowhere", () => {
+test("loadSettings() refuses a %(NAME)s that isn't defined", () => {
   expect(() => load("[TabPy]\nTABPY_PYTHON = %(VENV)s/bin/python\n")).toThrow(`(${file} line 2)`);
 });
 
-test("loadSettings() takes variables that differ only in case, and those alone that are spelt as ours", () => {
+test("loadSettings() tolerates variables that differ only in case, and reads only those in upper case", () => {
   expect(portAndOrigin(load("[TabPy]\nTABPY_PORT = 5\n", { a: "1", A: "2" }))[0]).toBe(5);
   const env = { tabpy_port: "1", TABPY_PORT: "2", Tabpy_Port: "3" };
   expect(portAndOrigin(load("[TabPy]\n", env))).toEqual([2, "environment"]);
 });
 
-test("loadSettings() refuses a bad value of the command line", () => {
+test("loadSettings() refuses a bad value on the command line", () => {
   expect(() => load(undefined, {}, { TABPY_PORT: "x" })).toThrow('Cannot use TABPY_PORT "x" (command line)');
 });
 
@@ -75,7 +75,7 @@ const bad: [SettingName, value: string, wanted: string][] = [
   ["TABPY_MAX_REQUEST_SIZE_MB", "1e9", "a number of megabytes from 0.001 to 2048"],
 ];
 for (const [name, value, wanted] of bad) {
-  test(`loadSettings() refuses ${name} "${value}" with its origin and what is wanted`, () => {
+  test(`loadSettings() refuses ${name} "${value}" with its origin and the expected value`, () => {
     expect(() => load(`[TabPy]\n${name} = ${value}\n`)).toThrow(
       `Cannot use ${name} "${value}" (${file} line 2): expected ${wanted}`,
     );
@@ -89,7 +89,7 @@ test("loadSettings() refuses a number setting that is empty in the file", () => 
   expect(() => load("[TabPy]\nTABPY_PORT =\n")).toThrow('Cannot use TABPY_PORT ""');
 });
 
-test("loadSettings() names a config file that isn't there", () => {
+test("loadSettings() names a missing config file", () => {
   const missing = join(folder, "missing.conf");
   expect(() => loadSettings({ configPath: missing, env: {}, commandLine: {} })).toThrow(
     `Cannot read the config file "${missing}"`,
@@ -100,7 +100,7 @@ test("loadSettings() names the line of a file that isn't a config file", () => {
   expect(() => load("[TabPy]\nwhat is this\n")).toThrow(`${file}" line 2`);
 });
 
-test("loadSettings() warns of unknown names with the nearest known one", () => {
+test("loadSettings() warns about unknown names and suggests the nearest known one", () => {
   const { warnings } = load("[TabPy]\nTABPY_PROT = 1\nOTHER = 2\n", {
     TABPY_WORKER: "2",
     tabpy_port: "3",
@@ -129,7 +129,7 @@ for (const [text, isOn] of [
   });
 }
 
-test("createConfig() writes the time limit as Python does, but for the default", () => {
+test("createConfig() writes the time limit as Python does, except the default", () => {
   expect(config(undefined).evaluateTimeoutText).toBe("30");
   expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 3\n").evaluateTimeoutText).toBe("3.0");
   expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 30\n").evaluateTimeoutText).toBe("30.0");
@@ -137,7 +137,7 @@ test("createConfig() writes the time limit as Python does, but for the default",
   expect(config("[TabPy]\nTABPY_EVALUATE_TIMEOUT = 2.5\n").evaluateTimeoutText).toBe("2.5");
 });
 
-test("createConfig() keeps the state where the service or the user has its own", () => {
+test("createConfig() puts the state into the folder of the service or the user", () => {
   expect(
     config(undefined, { STATE_DIRECTORY: "/var/lib/tabpy:/other", XDG_STATE_HOME: "/x" }).statePath,
   ).toBe("/var/lib/tabpy");
@@ -146,7 +146,7 @@ test("createConfig() keeps the state where the service or the user has its own",
   expect(config("[TabPy]\nTABPY_STATE_PATH = /mine\n").queryObjectPath).toBe("/mine/query_objects");
 });
 
-test("createConfig() puts TabPy's log file into the state folder, and takes the file's sections over that", () => {
+test("createConfig() puts TabPy's log file into the state folder, unless the file has logging sections", () => {
   const paths = (text: string | undefined) =>
     config(text, { XDG_STATE_HOME: "/x" }).logging.loggers.flatMap((logger) =>
       logger.handlers.map(({ target }) => ("file" in target ? target.file.path : target.kind)),
@@ -156,7 +156,7 @@ test("createConfig() puts TabPy's log file into the state folder, and takes the 
   expect(paths(sections)).toEqual([]);
 });
 
-test("createConfig() keeps a passphrase as it is given, and shows it nowhere", () => {
+test("createConfig() keeps a passphrase unchanged, and never shows it", () => {
   const https = "[TabPy]\nTABPY_TRANSFER_PROTOCOL = https\n";
   const loaded = config(https, { TABPY_KEY_PASSPHRASE: " geheim " });
   expect(loaded.tls?.keyPassphrase).toBe(" geheim ");
@@ -201,7 +201,7 @@ for (const [given, nearest, why] of misspelt) {
   });
 }
 
-test("nearestName() takes the first of two that are equally near", () => {
+test("nearestName() returns the first of two equally near names", () => {
   expect(nearestName("TABPY_A", ["TABPY_B", "TABPY_C"])).toBe("TABPY_B");
 });
 

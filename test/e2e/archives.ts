@@ -1,5 +1,5 @@
-// Archives of deployed functions for tests: sound ones, made with the cloudpickle of the tests' Python, and hostile
-// ones, which do something when they are loaded. And their way to a server.
+// Archives of deployed functions for tests: valid ones, made with the cloudpickle of the tests' Python, and hostile
+// ones, which do something when they are loaded. Also uploads them to a server and deploys them.
 
 import { join } from "node:path";
 import { testPython } from "../support/interpreters.ts";

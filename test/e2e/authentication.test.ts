@@ -1,5 +1,5 @@
-// A server with a password file: which requests are accepted, what is logged of the others, how a changed file takes
-// effect, and that no secret is printed or logged.
+// A server with a password file: which requests are accepted, what is logged about the others, how a changed file
+// takes effect, and that no secret is printed or logged.
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ interface Guarded extends AsyncDisposable {
   info(headers?: Record<string, string>): Promise<Answer>;
 }
 
-/** A server whose password file lies in a folder of its own; its own requests come from alice. */
+/** A server whose password file is in a separate folder; its own requests come from alice. */
 async function startGuarded(options: StartOptions = {}): Promise<Guarded> {
   const authority = createAuthority(); // for its folder
   const file = `${authority.folder}/passwords`;
@@ -77,8 +77,8 @@ test(
       [{}, "no credentials"],
       [basic("alice:typed-wrong"), 'wrong password for user "Alice"'],
       [basic("typed-name:typed-wrong"), "unknown user"],
-      [{ Authorization: "Basic typed:wrong" }, "credentials that can't be read"],
-      [{ Authorization: "Bearer typed" }, "credentials that can't be read"],
+      [{ Authorization: "Basic typed:wrong" }, "malformed credentials"],
+      [{ Authorization: "Bearer typed" }, "malformed credentials"],
     ];
     for (const [headers, why] of refused) {
       expect((await one.server.request("/info?token=typed", { headers })).status).toBe(401);
@@ -122,7 +122,7 @@ test(
     const kept = "Cannot read the password file again, so the earlier one stays in use: ";
     await one.server.waitForLog(
       new RegExp(
-        `\\[ERROR\\] .*${kept}Cannot read ".*passwords" line 3: expected "name hash", got a name alone\n`,
+        `\\[ERROR\\] .*${kept}Cannot read ".*passwords" line 3: expected "name hash", got only a name\n`,
       ),
     );
     expect((await one.info(alice)).status).toBe(200);
@@ -182,7 +182,7 @@ test(
   testMs,
 );
 
-/** Send a request whose header is taken byte by byte; the status line's number. */
+/** Send a request whose header is passed byte by byte; resolves with the status. */
 function statusOf(port: number, header: string): Promise<number> {
   return new Promise((resolve) => {
     let answer = "";
@@ -214,7 +214,7 @@ test(
   testMs,
 );
 
-/** What a list of processes, and the workers' environment, show of a server's processes. */
+/** What the process list and the workers' environment show of a server's processes. */
 function shownByProcesses(server: TestServer): string {
   const all = processesOf(server.marker);
   const titles = all.flatMap((pid) =>

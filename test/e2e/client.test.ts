@@ -15,12 +15,12 @@ const environment = join(folder, "venv");
 const python = join(environment, "bin", "python");
 const fixtures = join(import.meta.dir, "../golden/fixtures");
 const passwordFile = join(folder, "passwords");
-/** Of the password P@ssw0rd. */
+/** The hash of the password P@ssw0rd. */
 const user1Hash =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 const timeoutMs = 180_000;
 
-/** Run a program of the environment in an empty folder, with nothing of this repository in reach. */
+/** Run a program of the environment in an empty folder, so that nothing of this repository is importable. */
 function runPython(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const cwd = mkdtempSync(join(folder, "cwd-"));
   return run(args, { PYTHONDONTWRITEBYTECODE: "1", ...env }, { file: python, cwd, timeoutMs });
@@ -38,7 +38,7 @@ async function startListening(env: Readonly<Record<string, string>>): Promise<Te
   return server;
 }
 
-/** Install the wheel with pip alone: no index has it. */
+/** Install the wheel with pip from the server only: no index has it. */
 async function pipInstall(links: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const options = [
     "--no-index",
@@ -55,7 +55,7 @@ beforeAll(async () => {
   writeFileSync(passwordFile, `user1 ${user1Hash}\n`);
   const made = await run(["-m", "venv", environment], {}, { file: testPython().file, timeoutMs });
   expectSuccess(made);
-  // Where the notebook's own modules are, and the packages that data scientists have: the tests' Python has them.
+  // The folders of the notebook's own modules and of common data science packages, which the tests' Python has.
   const notebook = join(folder, "notebook");
   mkdirSync(notebook);
   cpSync(join(import.meta.dir, "notebook.py"), join(notebook, "notebook.py"));
@@ -124,7 +124,7 @@ try:
     raise AssertionError("trusted a stranger")
 except ConnectionError as error:
     assert "Cannot trust the certificate" in str(error), error
-# A function that holds its client: the password stays here, so the server's own answer is a refusal.
+# A function that contains its client: the password isn't deployed, so the server refuses the client's call.
 client.deploy("calls", lambda: client.query("add", 3, 4))
 try:
     client.query("calls")
@@ -132,7 +132,7 @@ try:
 except ResponseError as error:
     assert "401" in error.info["error"] or "certificate" in error.info["error"], error.info
 `;
-    // The wheel as a file, for a machine that pip doesn't get through from.
+    // The wheel as a file, for a machine where pip can't reach the server.
     const wheels = join(folder, "wheels");
     const written = await run(["client", "--output", wheels]);
     expect(expectSuccess(written)).toStartWith(`${wheels}/tabpy_tools-`);

@@ -16,7 +16,7 @@ mkdirSync(home);
 const fixtures = join(import.meta.dir, "../golden/fixtures");
 const passwordFile = join(folder, "passwords");
 const link = join(dirname(binary), "tabpy-deploy-models");
-/** Of the password P@ssw0rd. */
+/** The hash of the password P@ssw0rd. */
 const user1Hash =
   "b8a63cf588cd2399da615042de4732f5b121c4d1042acfb91598a56d2dd3e1d7b9f785213262eddbbd00c7a8c9c3e89d7cb98f31d405cc644b1aeba92c3de40b";
 writeFileSync(passwordFile, `user1 ${user1Hash}\n`);
@@ -53,7 +53,7 @@ async function startWithConfig(settings: Readonly<Record<string, string>>) {
   return { server, file };
 }
 
-/** Run the command with what a person would type on its standard input. */
+/** Run the command with answers on its standard input. */
 async function deploy(args: readonly string[], typed = "", env: Readonly<Record<string, string>> = {}) {
   const [file = link, ...rest] = args;
   const child = Bun.spawn([file, ...rest], {
@@ -90,7 +90,7 @@ test(
       _arg1: ["a good day", "a bad day", "a day"],
     });
     expect(scores.json.map(Math.sign)).toEqual([1, -1, 0]);
-    // The values that scipy's documentation and any table of the distributions give.
+    // The values in scipy's documentation and in tables of the distributions.
     const same = (
       await query(server, "ttest", [
         [1, 2, 3],
@@ -115,7 +115,7 @@ test(
       "ValueError : component 3: expected an integer from 1 to the number of columns, 2",
     );
 
-    // Again, as the subcommand, without a lexicon: the rest goes on, and the exit code tells.
+    // Again, as the subcommand, without a lexicon: the rest is deployed, and the exit code reports it.
     const again = await deploy([binary, "deploy-models", "--config", file], "", { NLTK_DATA: home });
     expect([again.code, again.lines]).toEqual([1, succeeded(["PCA", "ttest", "anova"])]);
     expect(again.errors).toBe(
@@ -144,7 +144,7 @@ test(
     });
     const wrong = await deploy([link, file], "user1\r\nwrong\r\n");
     expect([wrong.code, wrong.lines]).toEqual([1, [""]]);
-    expect(wrong.errors).toBe(`https://localhost:${server.port}/ refuses: Invalid credentials provided.\n`);
+    expect(wrong.errors).toBe(`https://localhost:${server.port}/ refused: Invalid credentials provided.\n`);
     for (const typed of ["", "user1", "\nP@ssw0rd\n", "us:er\nP@ssw0rd\n"]) {
       const none = await deploy([link, file], typed);
       expect({ typed, code: none.code }).toEqual({ typed, code: 2 });
@@ -152,7 +152,7 @@ test(
     }
     expect(server.log).not.toContain("P@ssw0rd");
 
-    // Another certificate than the one of the config file.
+    // A different certificate from the one in the config file.
     const other = join(folder, "other.conf");
     const authorities = Bun.spawnSync([testPython().file, "-c", "import certifi; print(certifi.contents())"]);
     const [certificate = ""] =
@@ -220,10 +220,10 @@ test("tabpy deploy-models reports in one line why it can't deploy", async () => 
     [["--user", "me"], 2, 'Unknown option "--user"'],
     [[join(folder, "missing.conf")], 1, "missing.conf"],
   ] as const;
-  for (const [args, code, said] of table) {
+  for (const [args, code, message] of table) {
     const outcome = await deploy([link, ...args]);
     expect({ args, code: outcome.code }).toEqual({ args, code });
-    expect(outcome.errors).toContain(said);
+    expect(outcome.errors).toContain(message);
   }
   const old = await deploy([link, file], "", { TABPY_PYTHON: "/bin/sh" });
   expect(old.code).toBe(1);

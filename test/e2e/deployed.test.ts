@@ -75,7 +75,7 @@ const refusals: readonly [what: string, archive: Buffer, env: Record<string, str
     "eats memory",
     hostileArchive("builtins", "eval", `("[bytearray(1 << 24) for _ in range(1 << 16)]",)`),
     { TABPY_WORKER_MEMORY_MB: "200", TABPY_LOAD_TIMEOUT: "30" },
-    /^Load failed: .* memory of \d+ MB passed TABPY_WORKER_MEMORY_MB/,
+    /^Load failed: .* memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/,
   ],
   [
     "needs a missing module",
@@ -83,11 +83,11 @@ const refusals: readonly [what: string, archive: Buffer, env: Record<string, str
     {},
     /^Load failed: No module named 'not_there_at_all' \(looked for by .*python.*\)$/,
   ],
-  ["is no pickle", Buffer.from("nothing"), {}, /^Load failed: /],
+  ["is not a pickle", Buffer.from("nothing"), {}, /^Load failed: /],
 ];
 for (const [what, archive, env, error] of refusals) {
   test(
-    `an archive that ${what} when it loads is LoadFailed, and what served before goes on`,
+    `an archive that ${what} when it loads is LoadFailed, and the previous version keeps serving`,
     async () => {
       await using server = await startServer({ env: { TABPY_LOAD_TIMEOUT: "1", ...env } });
       await deploy(server, "f", add);
@@ -100,7 +100,7 @@ for (const [what, archive, env, error] of refusals) {
       });
       expect((await query(server, "f", [1, 2])).json).toMatchObject({ response: 3, version: 1 });
       expect((await traffic.stop()).failures).toEqual([]);
-      // As a first version it has nothing to serve in its place.
+      // It is a first version, so no earlier one can serve instead.
       expect((await deploy(server, "g", archive)).status).toBe(201);
       expect(await loaded(server, "g")).toMatchObject({ status: "LoadFailed" });
       expect((await query(server, "g", [1, 2])).json).toMatchObject({
@@ -149,7 +149,12 @@ const runFailures: readonly [what: string, body: string, status: number, error: 
   ["calls sys.exit", "import sys; sys.exit(3)", 500, /^SystemExit : 3$/],
   ["ends its process", "import os; os._exit(3)", 500, /^WorkerLost : .* exit code 3/],
   ["crashes", "import ctypes; ctypes.string_at(0)", 500, /^WorkerLost : .* signal SIGSEGV/],
-  ["returns what is no JSON", "return object()", 500, /^TypeError : Result from object query is not json/],
+  [
+    "returns what JSON can't represent",
+    "return object()",
+    500,
+    /^TypeError : Result from object query is not json/,
+  ],
 ];
 test(
   "a function that fails, fails only its own call",

@@ -1,5 +1,5 @@
-// What scripts and clients can do to the server: endless loops, crashes, forks, floods of output, slow connections. Each
-// may cost its own call, and no other one.
+// What scripts and clients can do to the server: endless loops, crashes, forks, floods of output, slow connections.
+// Each may make its own call fail, and no other one.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Socket } from "node:net";
@@ -8,9 +8,9 @@ import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { startTraffic } from "./traffic.ts";
 
-/** With short time limits, for what must be ended by one. */
+/** With short time limits, for calls that a limit must end. */
 let server: TestServer;
-/** With the usual time limits, for what must not be, on a busy machine either. */
+/** With the usual time limits, for calls that no limit may end, even on a busy machine. */
 let patient: TestServer;
 beforeAll(async () => {
   patient = await startServer({ env: { TABPY_WORKERS: "2" } });
@@ -30,9 +30,9 @@ afterAll(async () => {
   }
 }, 60_000);
 
-/** Wait until the workers and their keepers are the only processes: nothing that scripts started is left. */
+/** Wait until the workers and their reapers are the only processes: nothing that scripts started is left. */
 async function expectWorkersOnly(on: TestServer): Promise<void> {
-  const workers = 4; // two and their keepers
+  const workers = 4; // two and their reapers
   await until(
     () => `${workers} processes, there are ${on.children()}`,
     () => on.children().length === workers,
@@ -56,7 +56,7 @@ async function withOthers(fault: () => Promise<void>, on: TestServer = server): 
 const loops = {
   busy: "while True: pass",
   sleeping: "import time\ntime.sleep(1000)",
-  "in C code that holds the GIL": "import re\nreturn bool(re.match(r'(a+)+$', 'a' * 40 + 'b'))",
+  "in C code that keeps the GIL": "import re\nreturn bool(re.match(r'(a+)+$', 'a' * 40 + 'b'))",
   "in a sum without end": "return sum(iter(int, 1))",
   "in one multiplication": "return len(str((10 ** 100000000) ** 10))",
   "that ignores signals":
@@ -138,7 +138,7 @@ test("a memory bomb ends at the worker's limit", async () => {
   await withOthers(async () => {
     const answer = await limited.evaluate("x = []\nwhile True: x.append('a' * 1000000)");
     expect(answer.status).toBe(500);
-    expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB passed TABPY_WORKER_MEMORY_MB/);
+    expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/);
   }, limited);
 }, 60_000);
 
@@ -187,7 +187,7 @@ test("threads left running end with their worker, after the answer", async () =>
   }, patient);
 }, 30_000);
 
-test("a result of 100 MB arrives whole", async () => {
+test("a result of 100 MB arrives completely", async () => {
   await using patient = await startServer({ env: { TABPY_WORKERS: "2" } });
   await withOthers(async () => {
     const answer = await patient.evaluate("return 'x' * 100000000");
@@ -243,7 +243,7 @@ test("headers that trickle without end are cut off", async () => {
   });
 }, 30_000);
 
-test("1,000 connections at once are all answered", async () => {
+test("1,000 concurrent connections are all answered", async () => {
   const payload = JSON.stringify({ data: { _arg1: [1, 2, 3] }, script: "return sum(_arg1)" });
   const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
   await withOthers(async () => {
@@ -282,7 +282,7 @@ const timers = {
   "a timer of the profiler": "signal.setitimer(signal.ITIMER_PROF, 0.05)",
   "a dump of faulthandler": "faulthandler.dump_traceback_later(0.2, exit=True)",
 };
-test("timers that a call leaves armed do not end the next call", async () => {
+test("timers that a call leaves running do not end the next call", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   const busy =
     "import os, time\nend = time.monotonic() + 1.2\nwhile time.monotonic() < end: pass\nreturn os.getpid()";
@@ -337,7 +337,7 @@ const hostile: Record<string, [script: string, status: number, text: string | Re
   "an error whose text ends the program": [
     "class E(Exception):\n  def __str__(self): raise SystemExit(3)\nraise E()",
     500,
-    /E : <the text of this E can't be had/,
+    /E : <the text of this E is not available/,
   ],
   "an error with a text of 50 MB": ["raise Exception('x' * 50000000)", 500, /Exception : xxx/],
   "a result without end": ["return iter(int, 1)", 408, /timed out/],
@@ -384,7 +384,7 @@ with ProcessPoolExecutor(2) as forked, multiprocessing.get_context('spawn').Pool
   }, patient);
 }, 30_000);
 
-test("a client that does not take its answer of 100 MB loses its connection", async () => {
+test("the connection of a client that does not read its answer of 100 MB is closed", async () => {
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const payload = JSON.stringify({ data: {}, script: "return 'x' * 100000000" });
   const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
@@ -401,7 +401,7 @@ test("a client that does not take its answer of 100 MB loses its connection", as
   }, impatient);
 }, 30_000);
 
-test("a large answer sets no limit to the next call of its connection", async () => {
+test("a large answer sets no time limit for the next call on its connection", async () => {
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const request = (script: string, headers = "") => {
     const payload = JSON.stringify({ data: {}, script });
@@ -419,7 +419,7 @@ test("a large answer sets no limit to the next call of its connection", async ()
   expect(text.slice(-10)).toEndWith('\n"late"');
 }, 30_000);
 
-test("requests sent behind one another on one connection are answered in their order", async () => {
+test("pipelined requests on one connection are answered in order", async () => {
   const request = (value: number, headers = "") => {
     const payload = JSON.stringify({ data: { _arg1: value }, script: "return _arg1" });
     return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
@@ -430,7 +430,7 @@ test("requests sent behind one another on one connection are answered in their o
   });
 }, 30_000);
 
-test("a process in its own session is ended after its script killed the keeper", async () => {
+test("a process in its own session is ended after its script killed the reaper", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   const script = `
 import os, subprocess, time
@@ -444,7 +444,7 @@ time.sleep(1000)`;
   await single.expectNothingLeft();
 }, 30_000);
 
-test("a keeper that was stopped by its script ends with the server", async () => {
+test("a reaper that was stopped by its script ends with the server", async () => {
   await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
   await single.evaluate("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nreturn 1");
   single.process.kill("SIGTERM");

@@ -60,7 +60,7 @@ async function printed(...command: string[]): Promise<{ code: number; stdout: st
   return { code, stdout, stderr };
 }
 
-/** The name in the certificate that a new connection gets. */
+/** The name in the certificate of a new connection. */
 function servedName(port: number, ca: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1", ca }, () => {

@@ -105,11 +105,11 @@ interface ConfigFault {
   readonly env?: Record<string, string>;
   readonly config?: string;
   readonly args?: string[];
-  /** <file> stands for the path of the config file. */
+  /** <file> is replaced with the path of the config file. */
   readonly message: string;
 }
 const configFaults: Record<string, ConfigFault> = {
-  "a port of the environment that is no number": {
+  "a port in the environment that is not a number": {
     env: { TABPY_PORT: "http" },
     message:
       'Cannot use TABPY_PORT "http" (environment): expected an integer from 1 to 65535, 9004 by default',
@@ -118,7 +118,7 @@ const configFaults: Record<string, ConfigFault> = {
     args: ["--port", "65536"],
     message: 'Cannot use TABPY_PORT "65536" (command line): expected an integer from 1 to 65535',
   },
-  "a boolean in the file that is none": {
+  "an invalid boolean in the file": {
     config: "# one\n[TabPy]\n\nTABPY_GZIP_ENABLE = maybe\n",
     message: 'Cannot use TABPY_GZIP_ENABLE "maybe" (<file> line 4): expected true or false, true by default',
   },
@@ -130,7 +130,10 @@ const configFaults: Record<string, ConfigFault> = {
     env: { TABPY_TRANSFER_PROTOCOL: "gopher" },
     message: 'Cannot use TABPY_TRANSFER_PROTOCOL "gopher" (environment): expected http or https',
   },
-  "a file that is no config file": { config: "[TabPy\n", message: 'Cannot read "<file>" line 1: expected' },
+  "a file that is not a config file": {
+    config: "[TabPy\n",
+    message: 'Cannot read "<file>" line 1: expected',
+  },
   "an option that is there twice": {
     config: "[TabPy]\nTABPY_PORT = 1\nTABPY_PORT = 2\n",
     message: 'Cannot read "<file>" line 3: ',
@@ -190,7 +193,7 @@ for (const [name, fault] of Object.entries(configFaults)) {
   });
 }
 
-test("a port in use is named: exit code 1", async () => {
+test("a port in use is reported: exit code 1", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const address = other.address();
@@ -327,8 +330,8 @@ test(
     });
     expect([answer?.status, answer?.json.message]).toEqual([503, "Python cannot be started"]);
     expect(Number(answer?.headers.get("Retry-After"))).toBeGreaterThanOrEqual(1);
-    const said = `Cannot start a worker with ${wrapper}: it ended with exit code 3: Python is being updated; next try in`;
-    for (const pause of ["0.25", "0.5", "1"]) await server.waitForLog(`${said} ${pause} s\n`);
+    const failure = `Cannot start a worker with ${wrapper}: it ended with exit code 3: Python is being updated; next try in`;
+    for (const pause of ["0.25", "0.5", "1"]) await server.waitForLog(`${failure} ${pause} s\n`);
     rmSync(flag);
     await until("an answer", async () => (await server.evaluate("return 1")).status === 200);
   },
@@ -363,7 +366,7 @@ test(
     await using server = await startServer({ env: { TABPY_WORKERS: "1" } });
     const held = await holdWorker(server, "held");
     const waiting = server.evaluate("return 'waited'");
-    await server.request("/info"); // sent later, answered: the call is there
+    await server.request("/info"); // sent later and answered: the call has arrived
     server.process.kill("SIGTERM");
     await until("the end of listening", () => isRefused(server.port));
     held.release();
@@ -434,7 +437,7 @@ const busyScripts: Record<string, string> = {
     "os.system('setsid sleep 1000 > /dev/null 2>&1 < /dev/null &'); tell(); time.sleep(1000)",
   "with a fork of a fork":
     "pid = os.fork()\nif pid == 0:\n  if os.fork() == 0: time.sleep(1000)\n  os._exit(0)\nos.waitpid(pid, 0); tell(); time.sleep(1000)",
-  "that holds the interpreter": "tell(); re.match(r'(a+)+$', 'a' * 40 + 'b')",
+  "that keeps the GIL": "tell(); re.match(r'(a+)+$', 'a' * 40 + 'b')",
   "that ignores signals":
     "[signal.signal(s, signal.SIG_IGN) for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]; tell(); time.sleep(1000)",
 };

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 const each = 1250;
 const forged = "2020-01-01,00:00:00 [CRITICAL] (evil.py:evil:1): forged";
 const forgedJson = '{"time": "2020-01-01T00:00:00.000+00:00", "level": "CRITICAL", "message": "forged"}';
-/** What some reader of logs takes for the end of a line, or a terminal for something to do. */
+/** What some log viewer treats as the end of a line, or a terminal as a command. */
 const ends = [
   ..."\n \r \r\n \v \f \0 \b \x1b[2K\r \x1b[1A \x1b]0;x\x07 \x85 \x9b2K \u2028 \u2029 \x1c \x1d \x1e \x7f".split(
     " ",
@@ -65,7 +65,7 @@ datefmt=%Y-%m-%d,%H:%M:%S
 class=tabpy.JsonFormatter
 `;
 
-test("5,000 hostile header values, names, scripts and printed texts make no line that looks like another record", async () => {
+test("none of 5,000 hostile header values, names, scripts and printed texts makes a line that looks like another record", async () => {
   await using server = await startServer({ config });
   const { port } = server;
   const inTurn = async (send: (at: number) => Promise<unknown>) => {
@@ -74,7 +74,7 @@ test("5,000 hostile header values, names, scripts and printed texts make no line
     };
     await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(one));
   };
-  // Bytes as they are: clients of this language refuse to send them.
+  // Raw bytes: this language's HTTP clients refuse to send them.
   await inTurn((at) => {
     const hostile = Buffer.from(payload(at)).toString("latin1");
     const names = [

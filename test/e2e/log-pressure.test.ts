@@ -8,7 +8,7 @@ import { mountSmallDisk } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 
-/** A file whose disk can be filled; where this user may not mount one, /dev/full has to do. */
+/** A file whose disk can be filled; /dev/full where this user may not mount a disk. */
 function fullableLog() {
   const disk = mountSmallDisk("32m");
   if (disk !== undefined) return { ...disk, log: disk.file("full.log") };
@@ -45,7 +45,7 @@ test("a full disk and a stopped reader of standard output fail no request, and b
   await using server = await startServer({ config: sections(disk.log) });
   disk.fill();
   server.process.stdout?.pause();
-  // More than waits for a slow reader: 8 million characters, as many on their way, and what pipes hold.
+  // More than is kept for a slow reader: 8 million characters, as many in a write, and the capacity of pipes.
   const script = `# ${"x".repeat(8000)}\nreturn _arg1`;
   const failures: unknown[] = [];
   let sent = 0;
@@ -73,7 +73,7 @@ test("a full disk and a stopped reader of standard output fail no request, and b
     () => /\d+ lines were lost here: ENOSPC/.test(file()),
   );
   await server.waitForLog(/\[WARNING\] \(logging\.ts:logging:0\): Cannot write the log .*full\.log: ENOSPC/);
-  // Half a line that was written when the disk was full doesn't precede another one on its line.
+  // A partial line that was written when the disk was full isn't followed by another record on its line.
   const strangers = file()
     .split("\n")
     .filter((one) => /.\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[/.test(one));

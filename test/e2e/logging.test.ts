@@ -192,7 +192,7 @@ test(
       const server = await startServer({ config: `[TabPy]\n${tabpySections("INFO", "end.log")}` });
       for (let at = 0; at < 200; at++) await server.request(`/info?n=${at}`);
       const count = () => text(server, "end.log").split("200 GET /info?n=").length - 1;
-      // Within a second they are there, and stay there.
+      // They arrive within a second, and stay.
       if (signal === "SIGKILL") await until("the lines of a second ago", () => count() === 200, 1000);
       server.process.kill(signal);
       await server.exited;

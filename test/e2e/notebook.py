@@ -18,7 +18,7 @@ client = Client(URL)
 
 
 def post(path, body):
-    """What the server says to a POST: (status, value)."""
+    """The server's answer to a POST: (status, value)."""
     request = urllib.request.Request(URL + path, json.dumps(body).encode("ascii"))
     try:
         with urllib.request.urlopen(request) as answer:
@@ -28,7 +28,7 @@ def post(path, body):
 
 
 def check_everywhere(name, data, expected):
-    """An endpoint answers the same to the client, over HTTP and in a script."""
+    """Check that an endpoint answers the same to the client, over HTTP and in a script."""
     by_client = client.query(name, *data)
     assert by_client["response"] == expected, by_client
     status, by_http = post("query/%s" % name.replace(" ", "%20"), {"data": list(data)})
@@ -95,14 +95,14 @@ assert check_everywhere("add", ([1], [2]), [103]) == 2
 endpoint = client.get_endpoints()["add"]
 assert (endpoint["description"], endpoint["schema"], endpoint["is_public"]) == ("Adds", schema, True), endpoint
 
-# New words, the same code.
+# A new description, the same code.
 client.update_endpoint_info("add", description="Adds more", is_public=False)
 endpoint = client.get_endpoints()["add"]
 assert (endpoint["description"], endpoint["is_public"], endpoint["version"]) == ("Adds more", False, 2), endpoint
 assert endpoint["schema"] == schema
 assert check_everywhere("add", ([1], [2]), [103]) == 2
 
-# A second name, which then means something else.
+# A second name, which is then pointed at another function.
 client.alias("plus", "add")
 check_everywhere("plus", ([1], [2]), [103])
 assert client.get_endpoints("alias")["plus"]["target"] == "add"
@@ -110,12 +110,12 @@ client.alias("plus", "scale")
 check_everywhere("plus", ([5],), [15])
 try:
     client.remove("scale")
-    raise AssertionError("removed what an alias stands for")
+    raise AssertionError("removed the target of an alias")
 except ResponseError as error:
     assert error.status_code == 400 and "plus" in error.message, error
 client.remove("plus")
 
-# What can't be loaded says why, and what served goes on.
+# A function that can't be loaded reports why, and the previous version keeps serving.
 import notebook_module  # noqa: E402  the server doesn't have it
 
 try:
@@ -125,7 +125,7 @@ except LoadError as error:
     assert "notebook_module" in str(error), error
 assert client.query("add", [1], [2])["response"] == [103]
 
-# Gone, and there again with other code.
+# Removed, and deployed again with other code.
 client.remove("add")
 for ask in (lambda: client.query("add", [1], [2]), lambda: client.remove("add")):
     try:
@@ -138,7 +138,7 @@ assert status == 404, answer
 client.deploy("add", lambda x, y: "new")
 assert check_everywhere("add", ([1], [2]), "new") == 1
 
-# What a function raises comes with its own words.
+# What a function raises arrives with its own message.
 client.deploy("fails", lambda x: int(x))
 try:
     client.query("fails", "five")

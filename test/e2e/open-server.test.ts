@@ -10,7 +10,7 @@ const testMs = 40_000;
 const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 const question = "Start without authentication?";
 
-/** What an open server that listens everywhere does when `steps` are played before it. */
+/** What an open server that listens everywhere does when `steps` are played at its terminal. */
 async function startAtTerminal(steps: readonly Step[], args: readonly string[] = []) {
   using state = temporaryFolder();
   const port = await freePort();

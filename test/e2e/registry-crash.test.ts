@@ -15,9 +15,9 @@ import { add, deploy, multiply, query } from "./archives.ts";
 const operations = isAll ? 300 : 20;
 const lanes = 2;
 const testMs = 15 * 60_000;
-/** Every part of an operation, its load included, lies within this time on an idle machine. */
+/** Every part of an operation, including its load, happens within this time on an idle machine. */
 const longestMs = 90;
-/** When the server is killed. What it has answered must be found; what it was not yet sent can't be. */
+/** When the server is killed. What it has answered must be found; what it wasn't sent yet can't be. */
 const moments = ["during it", "during it", "before it is sent", "during it", "after the answer"] as const;
 const names = ["f", "g", "two words"];
 
@@ -26,7 +26,7 @@ type State = Readonly<
   Record<string, { readonly version: number; readonly code: "add" | "multiply" } | undefined>
 >;
 
-/** What the server has: every listed endpoint must load and answer. */
+/** The server's endpoints: every listed one must load and answer. */
 async function read(server: TestServer): Promise<State> {
   const { json } = await server.request("/status", { headers: { Prefer: "wait=30" } });
   const listed = (await server.request("/endpoints")).json;
@@ -41,7 +41,7 @@ async function read(server: TestServer): Promise<State> {
   return found;
 }
 
-/** One operation on `name`, and the state that it leads to. */
+/** One operation on `name`, and the resulting state. */
 function operation(server: TestServer, before: State, name: string, random: Random) {
   const code: "add" | "multiply" = random(2) === 0 ? "add" : "multiply";
   const archive = code === "add" ? add : multiply;

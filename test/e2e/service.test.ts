@@ -12,7 +12,7 @@ const unit = readFileSync(join(import.meta.dir, "../../scripts/tabpy.service"), 
 const installed = "/usr/local/bin/tabpy";
 const analyze = Bun.which("systemd-analyze");
 
-/** What `systemd-analyze verify` says about a unit: "" when it finds nothing. Its exit code is 0 for unknown names. */
+/** What `systemd-analyze verify` reports about a unit; "" for nothing. Its exit code is 0 for unknown names. */
 function complaints(text: string): string {
   using folder = temporaryFolder();
   const path = folder.file("tabpy.service");
@@ -26,13 +26,13 @@ test.skipIf(analyze === null)("systemd finds nothing wrong with the service unit
   expect(unit).toContain(`ExecStart=${installed} `);
   const built = unit.replace(installed, binary);
   expect(complaints(built)).toBe("");
-  expect(complaints(built.replace("KillMode=", "KillMod="))).toContain("KillMod"); // it does look
+  expect(complaints(built.replace("KillMode=", "KillMod="))).toContain("KillMod"); // it does check names
 });
 
 test("the service unit leaves time to drain, and kills the server's processes only after it", () => {
   const service = parseIni(unit.replace(/^#.*/gm, ""), { keepCase: true });
   const drain = settings.find(({ name }) => name === "TABPY_DRAIN_TIMEOUT");
-  const drainSeconds = Number(drain?.default); // and then five for the workers
+  const drainSeconds = Number(drain?.default); // and five more for the workers
   expect(Number(service.raw("Service", "TimeoutStopSec"))).toBeGreaterThan(drainSeconds + 5);
   expect(service.raw("Service", "KillMode")).toBe("mixed");
 });

@@ -18,7 +18,7 @@ afterAll(() => server.stop());
 
 type Data = Readonly<Record<string, unknown>>;
 
-/** What the script returns for the data when Python runs it alone: a function of its arguments, then json.dumps. */
+/** What the script returns for the data in plain Python: as a function of its arguments, and json.dumps. */
 async function direct(script: string, data: Data): Promise<unknown> {
   const names = Object.keys(data);
   const body = script.split("\n").map((line) => `    ${line}`);
@@ -39,7 +39,7 @@ async function direct(script: string, data: Data): Promise<unknown> {
   return JSON.parse(output);
 }
 
-/** The server's answer, which must be the value that Python alone comes to. */
+/** The server's answer, which must be the value that plain Python computes. */
 async function expectAsDirect(script: string, data: Data, init: RequestInit = {}): Promise<unknown> {
   const [answer, wanted] = await Promise.all([server.evaluate(script, data, init), direct(script, data)]);
   if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`);
@@ -138,7 +138,7 @@ test("a table extension that returns its DataFrame", async () => {
   expect(answer.json).toEqual({ a: [1, 2, 3], b: ["x", "y", null] });
 });
 
-/** A script file as people write it for Prep, guard of a main program included. */
+/** A script file as people write it for Prep, including the guard of a main program. */
 const prepFile = `"""Cleans the orders.
 
 Runs as a step of a Tableau Prep flow.
@@ -265,7 +265,7 @@ test("a gzip request and a gzip answer", async () => {
   expect(JSON.parse(text)).toEqual(await direct(script, data));
 });
 
-test("an answer is plain for a client that doesn't take gzip", async () => {
+test("an answer is not compressed for a client that doesn't accept gzip", async () => {
   const body = Buffer.from(JSON.stringify({ script: "return 'x' * 5000", data: {} }));
   const answer = await exchange("/evaluate", { "Accept-Encoding": "identity" }, body);
   expect([answer.status, answer.headers["content-encoding"]]).toEqual([200, undefined]);
@@ -278,7 +278,7 @@ interface Exchanged {
   readonly body: Buffer;
 }
 
-/** A POST whose answer stays as it came: fetch undoes compression. */
+/** A POST whose answer stays compressed: fetch would decompress it. */
 function exchange(path: string, headers: Record<string, string>, body: Buffer): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(server.url + path, { method: "POST", headers }, (response) => {

@@ -1,4 +1,4 @@
-"""Runs a command at a terminal of its own and plays the person before it.
+"""Runs a command at a terminal of its own and plays the person at it.
 
 usage: terminal.py STEPS COMMAND...
 STEPS is JSON: [{"wait": text, "send": text}, ...]; a step with "hangup" closes the terminal.

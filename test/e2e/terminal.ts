@@ -1,4 +1,4 @@
-// A command of the binary at a terminal, with a person before it (terminal.py).
+// Runs a command of the binary at a terminal and plays the person at it (terminal.py).
 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ const python = process.env.TABPY_TEST_PYTHON ?? "python3";
 
 export type Step = { readonly wait: string } & ({ readonly send: string } | { readonly hangup: true });
 
-/** Play `steps` before `command`; its exit code, negative for a signal, and all that the terminal showed. */
+/** Play `steps` at the terminal of `command`; its exit code, negative for a signal, and the terminal's output. */
 export async function atTerminal(
   command: readonly string[],
   steps: readonly Step[],

@@ -2,7 +2,7 @@
 
 import type { TestServer } from "../support/server.ts";
 
-/** Call the server from four clients at a time until `stop()`, which resolves with the failed calls. */
+/** Call the server from four concurrent clients until `stop()`, which resolves with the failed calls. */
 export function startTraffic(server: TestServer): {
   stop: () => Promise<{ calls: number; failures: string[] }>;
 } {

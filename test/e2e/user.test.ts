@@ -35,7 +35,7 @@ async function withInput(link: string, args: readonly string[], input: string) {
 }
 
 describe("tabpy-user add", () => {
-  test("prints TabPy's messages for a given password", async () => {
+  test("prints TabPy's messages for a password on the command line", async () => {
     using folder = userFolder();
     const { file } = folder;
     const first = await folder.user("add", "-u", "Alice", "-p", "P@ss:w0rd €", "-f", file);
@@ -116,7 +116,9 @@ Added username "bob" with password "-x -y"
         { wait: "New password: ", send: "one\rtwo\r" }, // typed ahead
       ]);
       expect(differ.code).toBe(1);
-      expect(differ.output).toContain("Cannot use the password: expected the same one twice, got two");
+      expect(differ.output).toContain(
+        "Cannot use the password: expected the same one twice, but they differ",
+      );
       for (const keys of ["on\x03", "\x04"]) {
         const broken = await atTerminal(command, [{ wait: "New password: ", send: keys }]);
         expect(broken.code).toBe(1);
@@ -156,12 +158,12 @@ Added username "bob" with password "-x -y"
     const { code, stderr } = await folder.user("add", "-u", "carl", "-p", "y", "-f", folder.file);
     expect([code, stderr]).toEqual([
       1,
-      `tabpy-user: Cannot read "${folder.file}" line 3: expected "name hash", got a name alone\n`,
+      `tabpy-user: Cannot read "${folder.file}" line 3: expected "name hash", got only a name\n`,
     ]);
     expect(folder.read()).toBe(text);
   });
 
-  test.skipIf(!hasBcrypt)("makes a hash that Python's bcrypt knows", async () => {
+  test.skipIf(!hasBcrypt)("makes a hash that Python's bcrypt verifies", async () => {
     using folder = userFolder();
     await folder.user("add", "-u", "alice", "-p", "pa:ss wörd", "--scheme", "bcrypt", "-f", folder.file);
     const program =
@@ -215,7 +217,7 @@ Updating username "alice" password  to "new"
     expect(folder.read()).toBe(`alice ${passwordHash("alice", "y")}\n`);
   });
 
-  test("refuses a name that isn't there, and a file that isn't", async () => {
+  test("refuses an unknown name, and a missing file", async () => {
     using folder = userFolder();
     const absent = await folder.user("update", "-u", "alice", "-p", "x", "-f", folder.file);
     expect(absent.code).toBe(1);
@@ -229,7 +231,7 @@ Updating username "alice" password  to "new"
     writeFileSync(folder.file, `alice ${passwordHash("alice", "old")}\n`, { mode: 0o644 });
     const { stderr } = await folder.user("update", "-u", "alice", "-p", "new", "-f", folder.file);
     expect(stderr).toBe(
-      `Note: "${folder.file}" had mode 644 and has 600 now: its owner alone can read it, so the server must run as that user\n`,
+      `Note: "${folder.file}" had mode 644 and has 600 now: only its owner can read it, so the server must run as that user\n`,
     );
   });
 });
@@ -252,7 +254,7 @@ test("tabpy-user delete removes the user's line, and refuses an unknown name", a
   );
 });
 
-test("tabpy-user verify tells a right password from a wrong one, with both schemes", async () => {
+test("tabpy-user verify distinguishes a right password from a wrong one, with both schemes", async () => {
   using folder = userFolder();
   await folder.user("add", "-u", "alice", "-p", "x:y", "-f", folder.file);
   await folder.user("add", "-u", "bob", "-p", "x:y", "--scheme", "bcrypt", "-f", folder.file);

@@ -18,7 +18,7 @@ function callOf(bytes: number): Call {
   };
 }
 
-/** A line with one call that runs, after one that took `lastMs`. */
+/** In flight: one call that runs, after one that took `lastMs`. */
 function lineAfter(lastMs: number): InFlight {
   const calls = new InFlight({
     onTimeLimit: () => {},
@@ -36,7 +36,7 @@ function add(calls: InFlight): void {
   calls.add(new PendingCall(callOf(100)), 1);
 }
 
-/** How many calls are in the line when `mayAdd` says no. */
+/** How many calls are in flight when `mayAdd` returns false. */
 function fill(calls: InFlight, mayAdd: () => boolean): number {
   let count = 1;
   for (; count < 1000 && mayAdd(); count++) add(calls);
@@ -54,7 +54,7 @@ test.each([
   expect(fill(calls, () => calls.isQuick)).toBe(wanted);
 });
 
-// Fewer when this process is held up: the first one may then run for long already.
+// Fewer when this process is delayed: the first one may have run for a long time then.
 test.each([
   [0.01, 33],
   [0.1, 21],
@@ -66,7 +66,7 @@ test.each([
   expect(fill(calls, () => calls.canTake(callOf(100)))).toBeLessThanOrEqual(most);
 });
 
-test("InFlight sends no large call behind another one", () => {
+test("InFlight doesn't take a large call behind another one", () => {
   expect(lineAfter(0.01).canTake(callOf(64 * 1024 + 1))).toBe(false);
 });
 

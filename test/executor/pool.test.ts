@@ -64,7 +64,7 @@ async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-test("Pool runs each call once, short and long, while workers end and are retired", async () => {
+test("Pool runs each call once, short or long, while workers end and are replaced", async () => {
   await using pool = await startPool();
   const log = join(folder, "once.log");
   writeFileSync(log, "");
@@ -113,19 +113,19 @@ test("Pool answers a short call while the other worker is busy for long", async 
   expect((await slow).kind).toBe("cancelled");
 });
 
-test("Pool answers a call at its time limit and goes on with a new worker", async () => {
+test("Pool answers a call at its time limit and continues with a new worker", async () => {
   await using pool = await startPool({ size: 1 });
   expect((await run(pool, "while True: pass", { timeoutMs: 300 })).kind).toBe("timed-out");
   expect(await value(run(pool, "return 2"))).toBe(2);
 });
 
-test("Pool gives a call its whole time limit after short ones before it", async () => {
+test("Pool gives a call its whole time limit when short ones ran before it", async () => {
   await using pool = await startPool({ size: 1 });
   for (let at = 0; at < 5; at++) await value(run(pool, "import time\ntime.sleep(0.1)", { timeoutMs: 400 }));
   expect(await value(run(pool, "import time\ntime.sleep(0.25)\nreturn 3", { timeoutMs: 400 }))).toBe(3);
 });
 
-test("Pool says how a worker was lost", async () => {
+test("Pool reports how a worker was lost", async () => {
   await using pool = await startPool();
   expect(await run(pool, "import os\nos._exit(3)")).toEqual({ kind: "lost", reason: "exit code 3" });
   expect(await run(pool, "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")).toEqual({
@@ -190,7 +190,7 @@ test("Pool logs what a script prints with the call's id", async () => {
   expect(lines.some((line) => line.includes("from shell, <<call ID: the-call>>"))).toBe(true);
 });
 
-test("Pool names the call of each line, however many calls were sent to a worker at once", async () => {
+test("Pool logs the call of each line, however many calls were sent to a worker together", async () => {
   await using pool = await startPool({ size: 1 });
   for (let at = 0; at < 20; at++) await value(run(pool, "print('warm')"));
   const numbers = Array.from({ length: 400 }, (_, at) => at);
@@ -238,7 +238,7 @@ test("Pool names the interpreter that it can't use", async () => {
   );
 });
 
-test("a quick script of characters that JSON escapes twice is answered each time", async () => {
+test("a quick script of characters that need two JSON escapes is answered each time", async () => {
   await using pool = await startPool({ size: 1 });
   const script = `x = "${"\u{1f642}".repeat(8000)}"\nreturn len(x)`;
   for (let at = 0; at < 4; at++) expect(await value(run(pool, script))).toBe(8000);

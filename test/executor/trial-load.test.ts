@@ -56,7 +56,7 @@ function model(statements: string): Model {
   return { name: "f", version: 1, archive: join(place, "pickle_archive"), key: String(archives) };
 }
 
-/** A literal without a line end or a backslash of its own, for a pickle's text line. */
+/** A literal that contains no line end and no backslash, for a pickle's text line. */
 function pythonText(statements: string): string {
   return `bytes.fromhex('${Buffer.from(statements).toString("hex")}').decode()`;
 }
@@ -80,7 +80,7 @@ for (const method of ["tryAlone", "tryShared"] as const) {
     });
   }
 
-  test(`${method}() ends one that takes too long`, async () => {
+  test(`${method}() ends a load that takes too long`, async () => {
     await using one = await startLoader(300);
     expect(await one.loader[method](model("while True: pass"))).toBe(
       "f was not loaded within 0.3 s (TABPY_LOAD_TIMEOUT)",
@@ -90,7 +90,7 @@ for (const method of ["tryAlone", "tryShared"] as const) {
   });
 }
 
-test("tryAlone() says that there is no archive", async () => {
+test("tryAlone() reports a missing archive", async () => {
   await using one = await startLoader();
   const gone = { ...model("pass"), archive: join(folder, "nothing") };
   expect(await one.loader.tryAlone(gone)).toContain("No such file or directory");
@@ -126,7 +126,7 @@ const traces: readonly [what: string, statements: string][] = [
   ],
 ];
 for (const [what, statements] of traces) {
-  test(`tryShared() blames no archive for one that ${what}`, async () => {
+  test(`tryShared() doesn't blame an archive for another one that ${what}`, async () => {
     await using one = await startLoader();
     expect(await one.loader.tryShared(model(statements))).toBeUndefined();
     const slow = "import time; time.sleep(0.3)";

@@ -13,7 +13,7 @@ import { freePort } from "../support/network.ts";
 export interface AppServer extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
-  /** The calls that came to `execute`. */
+  /** The calls that `execute` received. */
   readonly calls: readonly Call[];
   readonly logLines: readonly string[];
   /** Sends a request and reads its answer to the end. */
@@ -117,7 +117,7 @@ export async function startApp(options: TestOptions = {}): Promise<AppServer> {
   };
 }
 
-/** What a worker says about a script that went well. */
+/** A worker's reply for a script that succeeded. */
 export function result(json: string): Reply {
   return { kind: "result", body: Buffer.from(json) };
 }

@@ -19,7 +19,7 @@ test("GET /info answers what it was given, spaced as Python does", async () => {
   expect(String(answer.body)).toBe('{"name": "\\u00c4", "versions": {"v1": {}}}');
 });
 
-test("the routes without deployed functions answer as the contract says", async () => {
+test("the routes without deployed functions answer as the contract requires", async () => {
   await using server = await startApp();
   const table = [
     ["GET", "/status", 200, {}],
@@ -126,14 +126,14 @@ for (const [what, headers] of Object.entries(refusedHeaders)) {
   });
 }
 
-test("with a password file, the right credentials come in, at every turn", async () => {
+test("with a password file, the right credentials are accepted every time", async () => {
   await using server = await startApp({ authenticate });
   for (let turn = 0; turn < 3; turn++) {
     expect((await server.send({ path: "/info", headers: basic("user1:P@ssw0rd") })).status).toBe(200);
   }
 });
 
-test("the realm is the service's name without what would end or break the header", async () => {
+test("the realm is the service's name without characters that would end or break the header", async () => {
   await using server = await startApp({
     authenticate,
     service: { ...service, name: 'My "Größe"\\\r\nX: y' },
@@ -154,7 +154,7 @@ test("OPTIONS answers 200 {} without credentials on every URL", async () => {
   }
 });
 
-test("the CORS headers of the service are on every answer, errors too", async () => {
+test("the CORS headers of the service are on every answer, including errors", async () => {
   const corsHeaders = {
     "Access-Control-Allow-Origin": "https://tableau.example",
     "Access-Control-Allow-Headers": "Origin, Content-Type",
@@ -207,7 +207,7 @@ test("with a subdirectory, everything is below it and nothing beside it", async 
   }
 });
 
-test("a fault of ours is answered without its text, which the log has", async () => {
+test("an internal error is answered without its text, which is logged", async () => {
   await using server = await startApp({
     execute: async () => {
       throw new Error("secret detail");
@@ -225,7 +225,7 @@ test("HTTP/1.0 without a Host is answered", async () => {
 });
 
 for (const [what, request] of Object.entries({
-  "a Host that is none": { path: "/info", headers: { Host: "a b/c" } },
+  "an invalid Host": { path: "/info", headers: { Host: "a b/c" } },
   "a backslash in the path": { path: "/in\\fo" },
 })) {
   test(`${what} is answered with 400 in JSON`, async () => {
@@ -236,11 +236,11 @@ for (const [what, request] of Object.entries({
   });
 }
 
-test("what is no HTTP is answered with 400 in JSON", async () => {
+test("bytes that are not HTTP are answered with 400 in JSON", async () => {
   await using server = await startApp();
   const answer = await sendBytes(server.port, "nonsense\r\n\r\n");
   expect(answer.status).toBe(400);
-  expect(answer.json()).toEqual({ message: "The request is no HTTP/1.1", info: {} });
+  expect(answer.json()).toEqual({ message: "The request is not HTTP/1.1", info: {} });
 });
 
 test("headers of more than 32 KiB are answered with 431 in JSON", async () => {
@@ -250,7 +250,7 @@ test("headers of more than 32 KiB are answered with 431 in JSON", async () => {
   expect(answer.json()).toEqual({ message: "The headers of the request are too large", info: {} });
 });
 
-test("stop() lets a call that runs finish", async () => {
+test("stop() lets a running call finish", async () => {
   const started = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   const server = await startApp({

@@ -15,20 +15,20 @@ function evaluate(server: AppServer, request: Request) {
   return server.send({ method: "POST", path: "/evaluate", ...request });
 }
 
-test("a body comes to the worker byte for byte", async () => {
+test("a body reaches the worker byte for byte", async () => {
   await using server = await startApp();
   const body = Buffer.from([0, 1, 127, 128, 255, 10, 13, 0]);
   expect((await evaluate(server, { body })).status).toBe(200);
   expect(server.calls.map((call) => Buffer.concat(call.body))).toEqual([body]);
 });
 
-test("a body in chunks comes to the worker as one", async () => {
+test("a body in chunks reaches the worker as one", async () => {
   await using server = await startApp();
   await evaluate(server, { body: ["ab", "c", "defg"] });
   expect(server.calls.map((call) => String(Buffer.concat(call.body)))).toEqual(["abcdefg"]);
 });
 
-test("a request without a body is an empty one", async () => {
+test("a request without a body has an empty one", async () => {
   await using server = await startApp();
   await evaluate(server, {});
   expect(server.calls.map((call) => byteLength(call.body))).toEqual([0]);
@@ -41,7 +41,7 @@ test("the Content-Type doesn't matter", async () => {
   expect(server.calls.map((call) => String(Buffer.concat(call.body)))).toEqual(["{}"]);
 });
 
-test("a body of just the limit is taken", async () => {
+test("a body of exactly the limit is accepted", async () => {
   await using server = await startApp({ limits: { maxBytes: limit } });
   expect((await evaluate(server, { body: "x".repeat(limit) })).status).toBe(200);
   expect((await evaluate(server, { body: ["x".repeat(limit)] })).status).toBe(200);
@@ -60,7 +60,7 @@ const overLimit: Record<string, { request: Request; size: number }> = {
   },
 };
 for (const [what, { request, size }] of Object.entries(overLimit)) {
-  test(`${what} past the limit is answered with 413 and never comes to a worker`, async () => {
+  test(`${what} over the limit is answered with 413 and never reaches a worker`, async () => {
     await using server = await startApp({ limits: { maxBytes: limit } });
     const answer = await evaluate(server, request);
     expect(answer.status).toBe(413);
@@ -69,7 +69,7 @@ for (const [what, { request, size }] of Object.entries(overLimit)) {
   });
 }
 
-test("a Content-Length past the limit is answered with 413 before its body comes, whatever the URL", async () => {
+test("a Content-Length over the limit is answered with 413 before its body arrives, whatever the URL", async () => {
   await using server = await startApp({ limits: { maxBytes: limit } });
   for (const path of ["/evaluate", "/info", "/nowhere"]) {
     const answer = await server.send({
@@ -86,7 +86,7 @@ test("a Content-Length past the limit is answered with 413 before its body comes
 });
 
 for (const encoding of ["gzip", "x-gzip", "GZIP"]) {
-  test(`Content-Encoding ${encoding} is undone`, async () => {
+  test(`Content-Encoding ${encoding} is decoded`, async () => {
     await using server = await startApp();
     const headers = { "Content-Encoding": encoding };
     await evaluate(server, { body: gzipSync("plain text"), headers });
@@ -94,28 +94,28 @@ for (const encoding of ["gzip", "x-gzip", "GZIP"]) {
   });
 }
 
-test("a body that is not gzip as it says is answered with 400", async () => {
+test("a body that is not gzip despite its Content-Encoding is answered with 400", async () => {
   await using server = await startApp();
   const whole = gzipSync("plain text");
   for (const body of ["plain text", whole.subarray(0, whole.length - 9)]) {
     const answer = await evaluate(server, { body, headers: { "Content-Encoding": "gzip" } });
     expect(answer.status).toBe(400);
     expect(answer.json()).toEqual({
-      message: "The body of the request is not gzip, as its Content-Encoding says",
+      message: "The body of the request is not gzip, despite its Content-Encoding",
       info: {},
     });
   }
   expect(server.calls).toEqual([]);
 });
 
-test("gzip is not undone when it is switched off", async () => {
+test("gzip is not decoded when it is switched off", async () => {
   await using server = await startApp({ limits: { isGzipEnabled: false } });
   const body = gzipSync("plain text");
   await evaluate(server, { body, headers: { "Content-Encoding": "gzip" } });
   expect(server.calls.map((call) => Buffer.concat(call.body))).toEqual([body]);
 });
 
-test("bodies past TABPY_MAX_BUFFERED_MB together are answered with 503 until others are released", async () => {
+test("bodies that exceed TABPY_MAX_BUFFERED_MB together are answered with 503 until others are released", async () => {
   const started = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<Reply>();
   let calls = 0;
@@ -136,7 +136,7 @@ test("bodies past TABPY_MAX_BUFFERED_MB together are answered with 503 until oth
   expect(refused.headers.get("retry-after")).toBe("1");
   expect(refused.json()).toEqual({
     message: "The server is busy",
-    info: "the requests that are being answered hold as much memory as TABPY_MAX_BUFFERED_MB allows",
+    info: "the requests in progress use as much memory as TABPY_MAX_BUFFERED_MB allows",
   });
   expect(calls).toBe(1);
 
@@ -155,7 +155,7 @@ test("a refused body is released", async () => {
   expect((await evaluate(server, { body: "x".repeat(limit) })).status).toBe(200);
 });
 
-test("a client that goes in the middle of its body never comes to a worker", async () => {
+test("the call of a client that disconnects during its body never reaches a worker", async () => {
   await using server = await startApp();
   const socket = connect({ host: "127.0.0.1", port: server.port });
   socket.write("POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this");

@@ -19,7 +19,7 @@ test("GET /tabpy_tools/ links to the wheel, with its hash, in a page that runs n
   expect(wheel.body.equals(readClientWheel().bytes)).toBe(true);
 });
 
-test("the client library stands below the subdirectory", async () => {
+test("the client library is served below the subdirectory", async () => {
   await using server = await startApp({ service: { ...service, prefix: "/sub" } });
   expect((await server.send({ path: "/sub/tabpy_tools/" })).status).toBe(200);
   expect((await server.send({ path: `/sub/tabpy_tools/${clientWheelName}` })).status).toBe(200);
@@ -33,14 +33,14 @@ test("the client library stands below the subdirectory", async () => {
   }
 });
 
-test("the client library needs the credentials that everything needs", async () => {
+test("the client library needs credentials as everything does", async () => {
   await using server = await startApp({ authenticate: () => ({ kind: "refused", why: "no credentials" }) });
   for (const path of ["/tabpy_tools", "/tabpy_tools/", `/tabpy_tools/${clientWheelName}`]) {
     expect((await server.send({ path })).status).toBe(401);
   }
 });
 
-test("the client library is only read", async () => {
+test("the client library is read-only", async () => {
   await using server = await startApp();
   for (const path of ["/tabpy_tools/", `/tabpy_tools/${clientWheelName}`]) {
     expect((await server.send({ path, method: "HEAD" })).status).toBe(200);
@@ -50,7 +50,7 @@ test("the client library is only read", async () => {
   expect((await server.send({ path: "/tabpy_tools/other.whl" })).status).toBe(404);
 });
 
-test("readClientWheel() gives a wheel that names what it needs", () => {
+test("readClientWheel() returns a wheel that names its dependencies", () => {
   const { name, bytes } = readClientWheel();
   expect(name).toMatch(/^tabpy_tools-\d+\.\d+\.\d+[^-]*-py3-none-any\.whl$/);
   const text = bytes.toString("latin1"); // nothing in it is compressed

@@ -1,4 +1,4 @@
-// POST /evaluate: what becomes of each reply of a worker.
+// POST /evaluate: how each reply of a worker is answered.
 
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -72,7 +72,7 @@ for (const [what, { reply, status, body }] of Object.entries(replies)) {
   });
 }
 
-test("the bytes of a result go out as they came", async () => {
+test("the bytes of a result are sent unchanged", async () => {
   const text = '{"a": 1.0,  "\\u00e9": [1E5]}';
   await using server = await startApp({ execute: async () => result(text) });
   const answer = await server.send({ method: "POST", path: "/evaluate", body: "{}" });
@@ -85,7 +85,7 @@ test("a result in UTF-8 has its length in bytes", async () => {
   expect(answer.json()).toBe("Größe 日本");
 });
 
-test("a call has its kind, its time limit and an id of its own", async () => {
+test("a call has its kind, its time limit and a unique id", async () => {
   await using server = await startApp({ evaluate: { timeoutMs: 1234 } });
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
   await server.send({ method: "POST", path: "/evaluate", body: "{}" });
@@ -94,7 +94,7 @@ test("a call has its kind, its time limit and an id of its own", async () => {
   expect(first?.callId).not.toBe(second?.callId ?? "");
 });
 
-test("no worker to take the call is answered with 503", async () => {
+test("a call that no worker can take is answered with 503", async () => {
   await using server = await startApp({
     execute: async () => {
       throw new TabPyError("unavailable", "Busy", { info: "why", headers: { "Retry-After": "1" } });
@@ -127,7 +127,7 @@ test("evaluate that is disabled is answered with 404, after the credential check
   expect((await guarded.send({ method: "POST", path: "/evaluate", body: "{}" })).status).toBe(401);
 });
 
-test("a client that goes during its call fires the signal of the call", async () => {
+test("a client that disconnects during its call fires the signal of the call", async () => {
   const called = Promise.withResolvers<AbortSignal>();
   const aborted = Promise.withResolvers<Reply>();
   await using server = await startApp({

@@ -50,7 +50,7 @@ test("functionText() reads the function out of a body", () => {
   }
 });
 
-test("functionText() finds the script at either end of a large body", () => {
+test("functionText() finds the script at the start or the end of a large body", () => {
   const column = `[${"1.2345678901234567, ".repeat(400_000)}0]`;
   for (const body of [
     `{"data": {"_arg1": ${column}}, "script": "return 1"}`,

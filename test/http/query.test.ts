@@ -1,4 +1,4 @@
-// GET and POST /query/{name}: what goes to a worker, and what becomes of each reply.
+// GET and POST /query/{name}: what is sent to a worker, and how each reply is answered.
 
 import { expect, test } from "bun:test";
 import { TabPyError } from "../../src/errors.ts";
@@ -12,7 +12,7 @@ const replaced: Model = { ...model, key: "k2" };
 const raised: Raised = { type: "ValueError", message: "no", line: null, frames: [] };
 const notLoaded: Raised = { ...raised, type: "NotLoaded", message: "Ran out of input", isNotLoaded: true };
 
-/** A registry where names stand for these; what isn't among them is unknown. */
+/** A registry in which names resolve to these; others are unknown. */
 function endpointsOf(known: Readonly<Record<string, Resolution>>): EndpointService {
   return { ...noEndpoints, resolve: (name) => known[name] ?? { kind: "unknown" } };
 }
@@ -121,7 +121,7 @@ for (const [what, { name = "add", reply, status, body }] of Object.entries(repli
   }
 }
 
-test("the bytes of a response go out as they came, with their etag", async () => {
+test("the bytes of a response are sent unchanged, with their etag", async () => {
   const text = '{"response": [1.0,  "\\u00e9"]}';
   await using server = await startApp({
     endpoints: known,
@@ -146,7 +146,7 @@ test("a call has the archive, the body, the time limit and an id", async () => {
   expect(call?.callId).toMatch(/^[0-9a-f-]{36}$/);
 });
 
-test("a call of what can't be called has no archive: only its body is looked at", async () => {
+test("a call of a function that can't be called has no archive: only its body is checked", async () => {
   await using server = await startApp({ endpoints: known });
   for (const name of ["nothing", "broken"])
     await server.send({ method: "POST", path: `/query/${name}`, body: "x" });
@@ -177,7 +177,7 @@ for (const [path, name] of paths) {
   });
 }
 
-test("a name is unknown only after what other processes have deployed was looked for", async () => {
+test("a name is unknown only after a check for deployments by other processes", async () => {
   let isThere = false;
   await using server = await startApp({
     endpoints: {
@@ -191,7 +191,7 @@ test("a name is unknown only after what other processes have deployed was looked
   expect((await server.send({ method: "POST", path: "/query/add", body: "{}" })).status).toBe(200);
 });
 
-/** A registry in which `add` changes when `change` is called, and a worker that can load the second archive alone. */
+/** A registry in which `change` replaces `add`, and a worker that can load only the second archive. */
 function replacing(change: "refresh" | "settled" | "call") {
   let isReplaced = false;
   const replace = (by: string) => {
@@ -248,7 +248,7 @@ test("a call whose function was removed while it waited finds it unknown", async
   ]);
 });
 
-test("a call is not made again for an archive that is the same, nor for what the function raises", async () => {
+test("a call is not made again for the same archive, nor for an exception of the function", async () => {
   for (const reply of [notLoaded, raised]) {
     await using server = await startApp({
       endpoints: known,
@@ -259,7 +259,7 @@ test("a call is not made again for an archive that is the same, nor for what the
   }
 });
 
-test("no worker to take the call is answered with 503", async () => {
+test("a call that no worker can take is answered with 503", async () => {
   await using server = await startApp({
     endpoints: known,
     execute: async () => {
@@ -279,7 +279,7 @@ test("other methods are answered with 405 and what is allowed", async () => {
   expect(server.calls).toEqual([]);
 });
 
-test("credentials are looked at before the body and the name", async () => {
+test("credentials are checked before the body and the name", async () => {
   await using server = await startApp({
     endpoints: known,
     authenticate: () => ({ kind: "refused", why: "no credentials" }),

@@ -63,7 +63,7 @@ test("the routes of the server come before the files", async () => {
   expect((await server.send({ path: "/info" })).json()).toEqual({ ok: true });
 });
 
-test("what isn't below the static folder is answered with 404 in JSON", async () => {
+test("a file that isn't below the static folder is answered with 404 in JSON", async () => {
   await using server = await startApp({ staticPath: root });
   for (const path of ["/missing.txt", "/deep", "/deep/", "/secret.txt"]) {
     const answer = await server.send({ path });
@@ -106,7 +106,7 @@ const outside = [
   "/./../secret.txt",
 ];
 for (const [number, path] of outside.entries()) {
-  // Named without the folder, which is another one with each run.
+  // Named without the folder, which differs from run to run.
   test(`path ${number}, ${path.replaceAll(folder, "FOLDER")}, never leads to a file outside`, async () => {
     await using server = await startApp({ staticPath: root });
     const answer = await server.send({ path });

@@ -1,4 +1,4 @@
-// HTTPS connections: versions, what is no TLS, renewal, and the limits that plain HTTP has too.
+// HTTPS connections: versions, bytes that are not TLS, renewal, and the limits that plain HTTP has too.
 
 import { afterAll, expect, test } from "bun:test";
 import { once } from "node:events";
@@ -46,7 +46,7 @@ async function startHttps(options: Partial<ServerOptions> = {}) {
   return { port, server, [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** A connection after its handshake; `received` has all that came. */
+/** A connection after its handshake; `received` has everything that arrived. */
 async function open(port: number) {
   const socket = connect({ port, host: "127.0.0.1", ca });
   let received = "";
@@ -71,7 +71,7 @@ function commonName(socket: TLSSocket): string {
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const getAndClose = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/** What `openssl s_client` says about a connection of one version, with ciphers of any age. */
+/** What `openssl s_client` prints about a connection of one version, with old and new ciphers. */
 function sslClient(port: number, version: string): string {
   const command = [
     "openssl",
@@ -87,25 +87,25 @@ function sslClient(port: number, version: string): string {
 }
 
 async function talk(port: number, version: string): Promise<string> {
-  // Not in this thread, which the server needs.
+  // In a process of its own: the server needs this thread.
   const program = `process.stdout.write((${sslClient.toString()})(${port}, ${JSON.stringify(version)}))`;
   const script = program.replace("authority.caFile", JSON.stringify(authority.caFile));
   const child = Bun.spawn([process.execPath, "-e", script], { stdin: "ignore", stdout: "pipe" });
   return child.stdout.text();
 }
 
-test("TLS 1.2 and 1.3 are taken, and 1.1 is refused", async () => {
+test("TLS 1.2 and 1.3 are accepted, and 1.1 is refused", async () => {
   await using https = await startHttps();
   for (const version of ["-tls1_2", "-tls1_3"]) {
-    const said = await talk(https.port, version);
-    expect(said).toContain("Verify return code: 0 (ok)");
-    expect(said).toMatch(/Cipher is (TLS_AES|TLS_CHACHA20|ECDHE-\w+-AES\d+-GCM|ECDHE-\w+-CHACHA20)/);
+    const printed = await talk(https.port, version);
+    expect(printed).toContain("Verify return code: 0 (ok)");
+    expect(printed).toMatch(/Cipher is (TLS_AES|TLS_CHACHA20|ECDHE-\w+-AES\d+-GCM|ECDHE-\w+-CHACHA20)/);
   }
   for (const version of ["-tls1_1", "-tls1"])
     expect(await talk(https.port, version)).toMatch(/alert protocol version|Cipher is \(NONE\)/);
 });
 
-test("a minimum of TLS 1.3 refuses 1.2, and one of 1.0 takes 1.1", async () => {
+test("a minimum of TLS 1.3 refuses 1.2, and one of 1.0 accepts 1.1", async () => {
   await using strict = await startHttps({ tls: await tlsOf("strict", "TLSv1_3") });
   expect(await talk(strict.port, "-tls1_2")).toContain("Cipher is (NONE)");
   expect(await talk(strict.port, "-tls1_3")).toContain("Verify return code: 0 (ok)");
@@ -127,7 +127,7 @@ test("old ciphers are refused", async () => {
   }
 });
 
-test("plain HTTP is answered with 400 that says what to do", async () => {
+test("plain HTTP is answered with 400 and what to do", async () => {
   await using https = await startHttps();
   const answer = await sendRaw(https.port, get);
   expect(answer).toStartWith("HTTP/1.1 400 Bad Request\r\n");
@@ -135,7 +135,7 @@ test("plain HTTP is answered with 400 that says what to do", async () => {
   expect(body.message).toBe("This port speaks HTTPS only");
 });
 
-test("bytes that begin like TLS and are none end their connection and nothing else", async () => {
+test("bytes that only start like TLS end their connection and nothing else", async () => {
   await using https = await startHttps();
   for (const bytes of ["\x16\x03\x01\x00\x05hello", "\x16", `\x16\x03\x01${"x".repeat(20_000)}`])
     await sendRaw(https.port, bytes, (socket) => setImmediate(() => socket.end()));
@@ -144,14 +144,14 @@ test("bytes that begin like TLS and are none end their connection and nothing el
   expect(await client.closed).toContain("200 OK");
 });
 
-test("a connection takes one request after the other, and several at once in their order", async () => {
+test("a connection serves sequential requests, and pipelined ones in order", async () => {
   await using https = await startHttps();
   const client = await open(https.port);
   client.socket.write(`${get}POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc${getAndClose}`);
   expect((await client.closed).match(/(GET|POST) \d+/g)).toEqual(["GET 0", "POST 3", "GET 0"]);
 });
 
-test("large bodies go through whole, both ways", async () => {
+test("large bodies arrive completely in both directions", async () => {
   const size = 20 * 1024 * 1024;
   await using https = await startHttps({
     fetch: async (request) => new Response(await request.arrayBuffer()),
@@ -161,7 +161,7 @@ test("large bodies go through whole, both ways", async () => {
   expect(Buffer.from(await answer.arrayBuffer()).equals(body)).toBe(true);
 });
 
-test("the app hears when the client has gone", async () => {
+test("the app is notified when the client has gone", async () => {
   const called = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<string>();
   await using https = await startHttps({
@@ -179,13 +179,13 @@ test("the app hears when the client has gone", async () => {
   expect(await gone.promise).toBe("gone");
 });
 
-test("what is no HTTP inside of TLS is answered with 400", async () => {
+test("bytes inside TLS that are not HTTP are answered with 400", async () => {
   await using https = await startHttps();
   const client = await open(https.port);
   client.socket.write("what is this\r\n\r\n");
   const answer = await client.closed;
   expect(answer).toStartWith("HTTP/1.1 400 Bad Request\r\n");
-  expect(answer).toContain("The request is no HTTP/1.1");
+  expect(answer).toContain("The request is not HTTP/1.1");
 });
 
 test("headers that are too large are answered with 431", async () => {
@@ -195,7 +195,7 @@ test("headers that are too large are answered with 431", async () => {
   expect(await client.closed).toStartWith("HTTP/1.1 431 ");
 });
 
-test("another certificate serves the next connection, and the open ones go on", async () => {
+test("another certificate serves the next connection, and open ones continue", async () => {
   await using https = await startHttps();
   const old = await open(https.port);
   old.socket.write(get);
@@ -207,7 +207,7 @@ test("another certificate serves the next connection, and the open ones go on", 
   expect((await old.closed).match(/200 OK/g)).toHaveLength(2);
 });
 
-test("a connection that says nothing, or not enough, is closed at its limit", async () => {
+test("a connection that sends nothing, or not enough, is closed at its limit", async () => {
   await using https = await startHttps({ headerTimeoutMs: 300, requestTimeoutMs: 900, idleTimeoutMs: 600 });
   const plain = connectPlain(https.port, "127.0.0.1");
   const silent = new Promise((resolve) => plain.on("close", () => resolve("closed")));
@@ -222,7 +222,7 @@ test("a connection that says nothing, or not enough, is closed at its limit", as
   expect(await idle?.closed).toMatch(/^HTTP\/1.1 200 OK\r\n/);
 });
 
-test("the second request of a connection has the time limit for headers too", async () => {
+test("the time limit for headers also applies to the second request of a connection", async () => {
   await using https = await startHttps({ headerTimeoutMs: 300 });
   const client = await open(https.port);
   client.socket.write(get);
@@ -245,7 +245,7 @@ test("a request that is being answered has no time limit here", async () => {
   const slow = await open(https.port);
   slow.socket.write(get);
   const other = await open(https.port);
-  await other.closed; // for its silence: the limits were looked at
+  await other.closed; // because it was silent: the limits were checked
   release.resolve();
   await slow.waitFor("late");
 });
@@ -260,7 +260,7 @@ test("a connection beyond the limit is closed at once", async () => {
   for (const client of clients) expect(await client.closed).toContain("200 OK");
 });
 
-test("stop() lets what runs be answered, and closes what is idle or still shakes hands", async () => {
+test("stop() lets running requests be answered, and closes connections that are idle or in their handshake", async () => {
   const called = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   const https = await startHttps({

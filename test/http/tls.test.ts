@@ -34,7 +34,7 @@ async function faultOf(config: Partial<TlsConfig>): Promise<string> {
 }
 
 describe("loadTls()", () => {
-  test("takes a certificate with its chain, without a warning", async () => {
+  test("accepts a certificate with its chain, without a warning", async () => {
     const { tls, lines } = load(authority.make("chained", { isChained: true }));
     expect((await tls).certificate.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
     expect(lines).toEqual(["Setting minimum TLS version to TLSv1_2"]);
@@ -73,11 +73,11 @@ describe("loadTls()", () => {
     ],
     "a key for a certificate": [
       { certificateFile: sound.keyFile },
-      `TABPY_CERTIFICATE_FILE "${sound.keyFile}" holds no PEM certificate`,
+      `TABPY_CERTIFICATE_FILE "${sound.keyFile}" contains no PEM certificate`,
     ],
     "a certificate for a key": [
       { keyFile: sound.certificateFile },
-      `TABPY_KEY_FILE "${sound.certificateFile}" holds no PEM private key: `,
+      `TABPY_KEY_FILE "${sound.certificateFile}" contains no PEM private key: `,
     ],
     "a key of another certificate": [
       { keyFile: other.keyFile },
@@ -85,11 +85,11 @@ describe("loadTls()", () => {
     ],
   };
   for (const [what, [config, message]] of Object.entries(texts)) {
-    test(`says of ${what} what is wanted`, async () =>
+    test(`reports what is expected for ${what}`, async () =>
       expect(await faultOf(config)).toStartWith(`Error using HTTPS: ${message}`));
   }
 
-  test("says when a certificate has expired, or is not valid yet", async () => {
+  test("reports when a certificate has expired, or is not valid yet", async () => {
     expect(await faultOf(authority.make("old", { startsInDays: -20, endsInDays: -1 }))).toMatch(
       /^Error using HTTPS: The certificate provided expired on \w{3} +\d+ [\d:]+ \d{4} GMT\.$/,
     );
@@ -119,7 +119,7 @@ describe("loadTls()", () => {
     expect(wrong).not.toContain("gehe1m");
   });
 
-  test("warns of a key that is too short", async () => {
+  test("warns about a key that is too short", async () => {
     const keyFile = join(authority.folder, "weak.key");
     const certificateFile = join(authority.folder, "weak.crt");
     const names = ["-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost"];
@@ -154,10 +154,10 @@ describe("loadTls()", () => {
       { names: "" },
       "has no subjectAltName: clients refuse it",
     ],
-    "a leaf without its chain": ["alone", { isChained: true, isAlone: true }, "is alone in it: clients"],
+    "a leaf without its chain": ["alone", { isChained: true, isAlone: true }, "is the only one: clients"],
   };
   for (const [what, [name, options, text]] of Object.entries(warnings)) {
-    test(`warns of ${what}, and takes it`, async () => {
+    test(`warns about ${what}, and accepts it`, async () => {
       const { tls, lines } = load(authority.make(name, options));
       await tls;
       expect(lines.filter((line) => !line.startsWith("Setting"))).toEqual([
@@ -166,7 +166,7 @@ describe("loadTls()", () => {
     });
   }
 
-  test("warns of a chain in a wrong order", async () => {
+  test("warns about a chain in the wrong order", async () => {
     const first = readFileSync(
       authority.make("leaf", { isChained: true, isAlone: true }).certificateFile,
       "utf8",
@@ -178,7 +178,7 @@ describe("loadTls()", () => {
     expect(lines).toContainEqual(expect.stringContaining("is not followed by its issuer's"));
   });
 
-  test("warns of a key that others can read", async () => {
+  test("warns about a key that others can read", async () => {
     const files = authority.make("open");
     chmodSync(files.keyFile, 0o644);
     const { tls, lines } = load(files);
@@ -188,7 +188,7 @@ describe("loadTls()", () => {
     );
   });
 
-  test("says which version it takes for the oldest, and which it doesn't know", async () => {
+  test("logs which version it accepts at least, and which it doesn't know", async () => {
     const known = load({ minimumVersion: "TLSv1_3" });
     expect((await known.tls).minimumVersion).toBe("TLSv1.3");
     expect(known.lines).toEqual(["Setting minimum TLS version to TLSv1_3"]);
@@ -201,7 +201,7 @@ describe("loadTls()", () => {
   });
 });
 
-test("expiryWatch() warns again and again while the certificate expires soon", async () => {
+test("expiryWatch() warns repeatedly while the certificate expires soon", async () => {
   const lines: string[] = [];
   const log = createLogger((line) => lines.push(line), "INFO", "tls.ts");
   const config = {

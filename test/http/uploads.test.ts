@@ -17,7 +17,7 @@ interface UploadServer extends AsyncDisposable {
   staged(): string[];
 }
 
-/** Uploads of up to 100,000 bytes where other bodies have 100. */
+/** Allows uploads of up to 100,000 bytes, and other bodies of up to 100. */
 async function startUploads(): Promise<UploadServer> {
   const folder = temporaryFolder();
   const server = await startApp({

@@ -21,7 +21,7 @@ function createBuffer(fd: number) {
   return { buffer, losses, push: (line: string) => buffer.push(line, 0) };
 }
 
-/** A pipe with a name. Its ends block, as those of a shell's pipe do; the reader is read without waiting. */
+/** A named pipe. Its writer blocks, as that of a shell's pipe does; its reader is read without waiting. */
 function openPipe(name: string): { reader: number; writer: number } & Disposable {
   const path = join(folder, name);
   if (Bun.spawnSync(["mkfifo", path]).exitCode !== 0) throw new Error("mkfifo failed");
@@ -37,7 +37,7 @@ function openPipe(name: string): { reader: number; writer: number } & Disposable
   };
 }
 
-/** What is in the pipe now. */
+/** Reads what is in the pipe now. */
 function readPipe(fd: number): string {
   const parts: Buffer[] = [];
   const part = Buffer.alloc(1024 * 1024);
@@ -54,7 +54,7 @@ function readPipe(fd: number): string {
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Whether something is in the pipe; a byte of it is taken. */
+/** Whether the pipe contains something; reads a byte of it. */
 function isReadable(fd: number): boolean {
   try {
     return readSync(fd, Buffer.alloc(1)) === 1;
@@ -96,12 +96,12 @@ test("LineBuffer.stop() resolves at once when it is empty", async () => {
   expect(readFileSync(join(folder, "empty"), "utf8")).toBe("");
 });
 
-test("LineBuffer doesn't wait for a reader that has stopped; it drops lines and writes how many", async () => {
+test("LineBuffer doesn't wait for a stopped reader; it drops lines and reports how many", async () => {
   using pipe = openPipe("still");
   const { buffer, push, losses } = createBuffer(pipe.writer);
   const count = 40_000;
   const line = "x".repeat(999);
-  // 40 MB into a pipe of 64 KiB: a write that waited would never come back.
+  // 40 MB into a pipe of 64 KiB: a write that waited would never return.
   for (let at = 0; at < count; at++) push(line);
 
   let text = "";
@@ -131,7 +131,7 @@ test("createStreamTarget() blocks no thread for a pipe that nobody reads", async
   for (const { push } of buffers) for (let at = 0; at < 1000; at++) push("x".repeat(999));
   for (const { reader } of [one, two, three])
     await until("the first bytes in a pipe", () => isReadable(reader));
-  // There are as few threads as cores; each would wait in one of the pipes.
+  // There are only as many threads as cores; each would wait for one of the pipes.
   const unpacked = Promise.all(
     Array.from({ length: 4 }, () => {
       return new Promise<string>((resolve, reject) => {
@@ -143,7 +143,7 @@ test("createStreamTarget() blocks no thread for a pipe that nobody reads", async
   await Promise.all(buffers.map(({ buffer }) => buffer.stop()));
 }, 20_000);
 
-test("LineBuffer.stop() gives up on a reader that has stopped", async () => {
+test("LineBuffer.stop() gives up on a stopped reader", async () => {
   using pipe = openPipe("stop");
   const { buffer, push } = createBuffer(pipe.writer);
   for (let at = 0; at < 1000; at++) push("x".repeat(999));
@@ -164,14 +164,14 @@ test("LineBuffer reports a target that can't be written, and doesn't fail", asyn
   expect(readFileSync(join(folder, "read-only"), "utf8")).toBe("");
 });
 
-test("LineBuffer keeps lines for a target that fails, in order and whole, until they are written", async () => {
+test("LineBuffer keeps complete lines in order for a failing target until they are written", async () => {
   const taken: Buffer[] = [];
   let isBroken = true;
   const faults: string[] = [];
   const buffer = new LineBuffer({
     target: {
       name: "target",
-      // Takes seven bytes at a time, and fails with every other write.
+      // Accepts seven bytes at a time, and fails on every other write.
       write: async ({ bytes }, from) => {
         isBroken = !isBroken;
         if (isBroken) return { bytes: 0, lost: 0, fault: "broken" };
@@ -192,7 +192,7 @@ test("LineBuffer keeps lines for a target that fails, in order and whole, until 
   expect(faults).toEqual(["Cannot write the log target: half"]);
 });
 
-test("LineBuffer writes a half written record again whole when its target was reopened", async () => {
+test("LineBuffer writes a partly written record again from its start when its target was reopened", async () => {
   const files: string[] = [""];
   const faults: string[] = [];
   let room = 14;

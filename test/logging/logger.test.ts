@@ -62,7 +62,7 @@ describe("Logger", () => {
     expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\d,\d\d:\d\d:\d\d \[INFO\] \(a\.ts:a:0\): hello$/);
   });
 
-  test("names the module without its last ending", () => {
+  test("names the module without its last extension", () => {
     const { lines, log } = written("INFO");
     log.for("a.b.ts").info("x");
     expect(lines[0]).toContain("(a.b.ts:a.b:0): x");

@@ -1,5 +1,5 @@
-// Logging configurations and records for differential.test.ts: written ones for each rule, and generated ones that mix
-// styles, levels, hierarchies and handlers.
+// Logging configurations and records for differential.test.ts: hand-written ones for each rule, generated ones that
+// mix styles, levels, hierarchies and handlers.
 
 import { tabpySections } from "../support/logging-sections.ts";
 import { createRandom, pick as pickFrom } from "../support/random.ts";
@@ -130,7 +130,7 @@ const braceFormats = [
   "{asctime:>30} {asctime:.10}",
 ];
 
-/** What str.format takes and this server refuses. */
+/** What str.format accepts and this server refuses. */
 export const unsupportedBraceFormats = [
   ...[
     "{levelno:+}",
@@ -168,7 +168,7 @@ const dateFormats = [
   "%Z|%z|%P|%v %o %L %N %+|100%",
 ];
 
-/** What glibc's strftime takes and this server refuses. */
+/** What glibc's strftime accepts and this server refuses. */
 export const unsupportedDateFormats = ["%^a", "%#Z", "%05d", "%3S", "%10Y", "%^10b", "%_12T", "%-Z", "%-F"];
 
 const zones = [
@@ -408,7 +408,7 @@ function hierarchyCases(): Case[] {
   ];
 }
 
-/** Texts that people have: TabPy's default.conf, the one of a known blog, and the contract's shape. */
+/** Texts in use: TabPy's default.conf, that of a well-known blog, and the form in the contract. */
 function knownCases(): Case[] {
   const head = "[TabPy]\n# TABPY_QUERY_OBJECT_PATH = /tmp/query_objects\nTABPY_PORT = 6311\n\n";
   return levels.map((level) => ({
@@ -420,7 +420,7 @@ function knownCases(): Case[] {
   }));
 }
 
-/** Mixes of everything; the same ones each time. */
+/** Random mixtures, the same ones each time. */
 function generatedCases(count: number): Case[] {
   const random = createRandom(42);
   const pick = <T>(list: readonly T[]) => pickFrom(random, list);
@@ -511,7 +511,7 @@ export const refused: readonly [name: string, config: string][] = [
   ["a { format with a bad conversion", withFormatter("format={message!x}\nstyle={")],
   ["a { format with a bad specification", withFormatter("format={message:???}\nstyle={")],
   ["a { format that doesn't close", withFormatter("format={message\nstyle={")],
-  ["args that are no tuple", withHandler("class=FileHandler\nargs=5")],
+  ["args that are not a tuple", withHandler("class=FileHandler\nargs=5")],
   ["a stream without its comma", withHandler("class=StreamHandler\nargs=(sys.stdout)")],
   ["args with a syntax error", withHandler("class=StreamHandler\nargs=(sys.stdout,")],
   ["too many args", withHandler("class=StreamHandler\nargs=(sys.stdout, 1)")],

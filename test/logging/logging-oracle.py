@@ -1,8 +1,8 @@
 """Runs logging configurations through Python's own logging.config.fileConfig, for differential.test.ts.
 
-Standard input: JSON, a list of cases, each with `config` (the text of a config file), `records`, `files` (what lies in
+Standard input: JSON, a list of cases, each with `config` (the text of a config file), `records`, `files` (what is in
 the folder before: name, text, mtime in seconds) and `zone` (for TZ). Standard output: JSON, for each what standard
-output, standard error and the files hold, or `error`, the type of what fileConfig raised.
+output, standard error and the files contain, or `error`, the type of what fileConfig raised.
 """
 
 import configparser
@@ -20,7 +20,7 @@ PID = 4321
 
 
 class Output(io.StringIO):
-    """Like standard output, not for reading."""
+    """Like standard output: write-only."""
 
     def __iter__(self):
         raise io.UnsupportedOperation("not readable")
@@ -39,7 +39,7 @@ def emit(record, start_ms):
     level = logging.getLevelName(record["level"])
     if not logger.isEnabledFor(level):
         return
-    # What ours does with further lines of a message.
+    # As the server writes further lines of a message.
     message = record["message"].replace("\n", "\n    ")
     made = logger.makeRecord(record["name"], level, record["file"], 0, message, (), None, "(unknown function)")
     made.created = record["createdMs"] / 1000

@@ -33,7 +33,7 @@ import {
 const root = folderUntil(afterAll);
 let folders = 0;
 
-/** A log by a config file in which FOLDER is a folder of its own. */
+/** A log configured by a file in which FOLDER is a new folder. */
 function open(config: string | undefined, { isDetailed = false, prepare = (_: string) => {} } = {}) {
   const folder = join(root, String(++folders));
   mkdirSync(folder);
@@ -72,7 +72,7 @@ const file = (rest = "") =>
   });
 
 describe("without logging sections", () => {
-  test("the console has INFO and a file in the state folder DEBUG, in TabPy's form", async () => {
+  test("the console gets INFO and a file in the state folder DEBUG, in TabPy's format", async () => {
     await using one = open(undefined);
     one.log.debug("details");
     one.log.info("hello");
@@ -130,7 +130,7 @@ test("a record waits for one timer of 50 ms, and its line is then written", asyn
     const write = timers.mock.calls[0]?.[0];
     timers.mockClear();
     write?.();
-    // No event loop turn has passed but those that the file system needs: nothing else gathers the line again.
+    // Only the event loop turns that the file system needs have passed: the line isn't buffered a second time.
     expect(timers).not.toHaveBeenCalled();
   } finally {
     timers.mockRestore();
@@ -173,7 +173,7 @@ describe("FileHandler", () => {
     await until("the lines", () => one.read("later/x.log") === "first\nsecond\n");
   });
 
-  test("without room loses lines, reports it elsewhere, and blocks nothing", async () => {
+  test("loses lines when the disk is full, reports that elsewhere, and blocks nothing", async () => {
     const config = configText({
       loggers: { root: "level=DEBUG\nhandlers=h,o" },
       handlers: {
@@ -200,7 +200,7 @@ describe("FileHandler", () => {
     expect(Number(lost)).toBeGreaterThan(600);
   });
 
-  test("continues where it stopped when its disk has room again, and starts a moved file with a whole line", async () => {
+  test("continues where it stopped when its disk has room again, and starts a new file with a complete line", async () => {
     using disk = mountSmallDisk("64k");
     if (disk === undefined) return;
     await using one = open(file().replace("FOLDER", disk.path));
@@ -227,7 +227,7 @@ describe("FileHandler", () => {
     const timers = spyOn(globalThis, "setTimeout");
     for (let at = 0; at < 200; at++) one.log.info(`b ${at} ${"x".repeat(100)}`);
     await until("a full disk", () => readFileSync(path).length + 36 * 1024 === 64 * 1024);
-    // The write that fills the disk succeeds in part; the one behind it must fail before there is room again.
+    // The write that fills the disk succeeds in part; the one after it must fail before there is room again.
     await until("the retry", () => timers.mock.calls.some(([, pauseMs]) => pauseMs === 100));
     timers.mockRestore();
     const torn = readFileSync(path, "utf8").slice(lines("a").length);
@@ -288,7 +288,7 @@ test("handlers of one file write in the order of the records", async () => {
 });
 
 describe("tabpy.JsonFormatter", () => {
-  test("writes one object a line, and nothing in it starts another", async () => {
+  test("writes one object per line, and nothing in it starts another line", async () => {
     await using one = open(withFormatter("class=tabpy.JsonFormatter"), { isDetailed: true });
     one.log.inCall("id-1").warning('a "quoted"\nsecond\u2028third\u0085\x1b[31m\ud800');
     one.log.named("tabpy.audit").info("plain");
@@ -347,7 +347,7 @@ describe("readLogging() refuses at start what Python fails at with every line", 
       withHandler(
         "class=handlers.TimedRotatingFileHandler\nargs=('x', 'midnight', 1, 0, None, False, False, 5)",
       ),
-      'Cannot use the argument "atTime" (<string> section [handler_h]): expected None: a time of day is not offered',
+      'Cannot use the argument "atTime" (<string> section [handler_h]): expected None: a time of day is not supported',
     ],
   ];
   for (const [name, config, message] of table) {

@@ -132,14 +132,14 @@ describe("parseLiteral()", () => {
     ["{1, 2}", '":" at ", 2}"'],
   ];
   for (const [text, message] of unsupported) {
-    test(`refuses ${text}, which Python would take, and names what it doesn't support`, () => {
+    test(`refuses ${text}, which Python accepts, and names what it doesn't support`, () => {
       expect(() => parseLiteral(text)).toThrow(
         expect.objectContaining({ code: "config", message: `expected ${message}` }),
       );
     });
   }
 
-  test("refuses values that are nested too deep, whatever their size", () => {
+  test("refuses values that are nested too deeply, whatever their size", () => {
     expect(() => parseLiteral("(".repeat(100_000))).toThrow("expected values at most 50 deep");
     expect(() => parseLiteral("-".repeat(100_000))).toThrow("expected values at most 50 deep");
   });

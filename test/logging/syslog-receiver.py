@@ -1,5 +1,5 @@
-"""Takes syslog messages for syslog.test.ts: `syslog-receiver.py KIND [PATH]`, KIND one of udp, tcp, unix-datagram and
-unix-stream. Prints its port, or 0, and then each message as JSON on a line; it ends with its standard input."""
+"""Receives syslog messages for syslog.test.ts: `syslog-receiver.py KIND [PATH]`, KIND one of udp, tcp, unix-datagram
+and unix-stream. Prints its port, or 0, and then each message as JSON on a line; ends when its standard input does."""
 
 import json
 import os

@@ -132,7 +132,7 @@ describe("SysLogHandler", () => {
         `[handler_g]\nclass=FileHandler\nargs=('${join(folder, "other.log")}', 'w')\n\n[formatters]`,
       );
 
-  test("reports in the other logs that nobody listens, and sends later what it could not", async () => {
+  test("reports in the other logs that nobody listens, and sends the messages later", async () => {
     const path = join(folder, "late");
     const logging = open(both(path));
     const log = logging.logger("a.ts");

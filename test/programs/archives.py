@@ -1,4 +1,4 @@
-"""Archives for tests, with plain pickle: cloudpickle is not in every Python."""
+"""Archives for tests, with plain pickle: not every Python has cloudpickle."""
 
 import json
 import os
@@ -12,7 +12,7 @@ _BUILD = "exec(%r, names := {}) or names[%r]"
 
 
 class Built:
-    """Is, when it is unpickled, what the Python expression `text` gives there."""
+    """Unpickles as the value of the Python expression `text`."""
 
     def __init__(self, text):
         self._text = text
@@ -23,13 +23,13 @@ class Built:
 
 def function(source, name="f"):
     """An archive, as bytes, of the function `name` that `source` defines."""
-    query_object = CustomQueryObject.__new__(CustomQueryObject)  # its own `__init__` wants a function that is here
+    query_object = CustomQueryObject.__new__(CustomQueryObject)  # its `__init__` requires the function itself
     query_object.custom_query = Built(_BUILD % (textwrap.dedent(source), name))
     return pickle.dumps(query_object, protocol=4)
 
 
 def expression(text):
-    """An archive that is, and does, what a Python expression says when it is loaded."""
+    """An archive that evaluates a Python expression when it is loaded, and is its value."""
     return pickle.dumps(Built(text), protocol=4)
 
 
@@ -46,7 +46,7 @@ class Folder:
         self._count = 0
 
     def model(self, archive, name="f", version=1, facts=None):
-        """The description of a deployed archive; each has another key."""
+        """The description of a deployed archive; each has a different key."""
         self._count += 1
         folder = os.path.join(self._path, str(self._count))
         os.mkdir(folder)

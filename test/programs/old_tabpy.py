@@ -1,6 +1,6 @@
 """A TabPy for tests of the client: its management methods over real HTTP, in this process.
 
-As it stands it is an old one, which takes no uploads and answers /status at once; `takes_uploads` and `waits` make it
+By default it is an old one, which takes no uploads and answers /status at once; `takes_uploads` and `waits` make it
 a newer one.
 """
 
@@ -26,7 +26,7 @@ class OldTabPy:
     requests : list
         What it was asked: (method, path, headers, body as bytes).
     loading : int
-        How many times /status says LoadInProgress before the truth.
+        How many times /status returns LoadInProgress before the real status.
     behind : int
         How many times /status still shows the version before, which is loaded.
     failure : str or None

@@ -3,7 +3,7 @@
     python test/programs/run.py [PATTERN]
 
 PATTERN names the files to run, test_*.py when it is missing. The last line counts the tests, a table of cases as
-one: `12 passed, 0 failed`, with `, 3 skipped` behind it when some could not run here. Exit code 1 when a test
+one: `12 passed, 0 failed`, followed by `, 3 skipped` when some could not run here. Exit code 1 when a test
 failed or none ran. versions.test.ts runs this with every Python that it finds.
 """
 
@@ -23,7 +23,7 @@ def put_on_import_path():
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].__path__ = [folder]
     import_package("tabpy", os.path.join(PROGRAMS, "tabpy"))
-    # One copy does for all versions, of which few have one, or an old one.
+    # One copy is used by all versions, most of which have none or an old one.
     borrowed = os.environ.get("TABPY_TEST_CLOUDPICKLE")
     if borrowed:
         import_package("cloudpickle", borrowed)
@@ -52,7 +52,7 @@ class Result(unittest.TextTestResult):
 
 
 def main(pattern="test_*.py"):
-    sys.dont_write_bytecode = True  # nothing is left among the sources
+    sys.dont_write_bytecode = True  # leave no files among the sources
     put_on_import_path()
     suite = unittest.defaultTestLoader.discover(HERE, pattern, HERE)
     result = unittest.TextTestRunner(resultclass=Result, verbosity=1, warnings="default").run(suite)

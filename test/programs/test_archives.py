@@ -39,7 +39,7 @@ class CustomQueryObjectTest(unittest.TestCase):
         self.assertIsInstance(made, QueryObject)
         self.assertEqual(made.get_methods(), [{"method": "query"}])
 
-    def test_query_lets_exceptions_through(self):
+    def test_query_propagates_exceptions(self):
         def fail():
             raise ValueError("bad input: oops")
 
@@ -53,24 +53,24 @@ class CustomQueryObjectTest(unittest.TestCase):
         self.assertEqual(CustomQueryObject(lambda: 1).get_docstring(), NO_DOCSTRING)
         self.assertEqual(NO_DOCSTRING, "-- no docstring found in query function --")
 
-    def test_it_takes_functions_only(self):
+    def test_it_accepts_only_functions(self):
         with self.assertRaises(TypeError):
             CustomQueryObject(5)
 
-    def test_as_query_object_keeps_what_is_one(self):
+    def test_as_query_object_keeps_a_query_object(self):
         made = CustomQueryObject(documented, "words")
         self.assertIs(as_query_object(made, "others"), made)
         self.assertEqual(as_query_object(len, "words").description, "words")
 
 
 class ArchiveTest(unittest.TestCase):
-    def test_writing_needs_cloudpickle_and_says_so(self):
+    def test_writing_reports_that_cloudpickle_is_missing(self):
         with mock.patch.dict(sys.modules, {"cloudpickle": None}), self.assertRaises(ImportError) as caught:
             write_archive(CustomQueryObject(documented), io.BytesIO())
         self.assertEqual(str(caught.exception), "Deploying needs cloudpickle: pip install cloudpickle")
 
     @unittest.skipIf(cloudpickle is None, "cloudpickle is not installed")
-    def test_an_archive_is_built_as_those_of_tabpys_client_are(self):
+    def test_an_archive_is_built_like_those_of_tabpys_client(self):
         file = io.BytesIO()
         namespace = {"__name__": "__main__"}
         exec("def add(x, y):\n    'Add two numbers.'\n    return x + y", namespace)
@@ -78,7 +78,7 @@ class ArchiveTest(unittest.TestCase):
         self.assertEqual(_outline(file.getvalue()), _outline(golden("add")))
 
     @unittest.skipIf(cloudpickle is None, "cloudpickle is not installed")
-    def test_an_archive_holds_what_the_function_uses(self):
+    def test_an_archive_contains_what_the_function_uses(self):
         factor = [2]
         file = io.BytesIO()
         versions = write_archive(CustomQueryObject(lambda x: documented(x) * factor[0]), file)

@@ -22,7 +22,7 @@ ENDPOINTS = {
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers what the test has put into the server, and keeps what it was asked."""
+    """Answers with what the test has put into the server, and records the requests."""
 
     def do_GET(self):
         self.server.requests.append((self.command, self.path, self.headers))
@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class ClientTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # A proxy of this machine's owner has no part in this.
+        # A proxy that this machine has set must not be used.
         settings = mock.patch.dict(os.environ, {"no_proxy": "*"})
         settings.start()
         cls.addClassCleanup(settings.stop)
@@ -58,21 +58,21 @@ class ClientTest(unittest.TestCase):
         self.server.requests = []
         self.server.answers = {"endpoints": (200, json.dumps(ENDPOINTS).encode("ascii")), "status": (200, b"{}")}
 
-    def test_get_endpoints_gives_them_by_name(self):
+    def test_get_endpoints_returns_them_by_name(self):
         self.assertEqual(client.Client(self.url).get_endpoints(), ENDPOINTS)
 
-    def test_get_endpoints_gives_those_of_a_type(self):
+    def test_get_endpoints_filters_by_type(self):
         for kind, names in (("model", ["add"]), ("alias", ["plus"]), ("other", []), ("", [])):
             with self.subTest(kind):
                 self.assertEqual(list(client.Client(self.url).get_endpoints(kind)), names)
         self.assertEqual(list(client.Client(self.url).get_endpoints(type="alias")), ["plus"])
 
-    def test_get_status_gives_it_by_name(self):
+    def test_get_status_returns_it_by_name(self):
         status = {"add": {"version": 1, "type": "model", "status": "LoadSuccessful", "last_error": None}}
         self.server.answers["status"] = (200, json.dumps(status).encode("ascii"))
         self.assertEqual(client.Client(self.url).get_status(), status)
 
-    def test_asks_under_the_given_url(self):
+    def test_sends_requests_to_the_given_url(self):
         for end, expected in (("", "/endpoints"), ("/", "/endpoints"), ("//", "/endpoints"), ("/sub/path", "/sub/path/endpoints"),
                               ("/sub/", "/sub/endpoints")):
             with self.subTest(end):
@@ -126,14 +126,14 @@ class ClientTest(unittest.TestCase):
         with self.assertRaises(OSError):
             client.Client("http://127.0.0.1:%d" % port).get_status()
 
-    def test_refuses_what_is_no_url(self):
+    def test_refuses_an_invalid_url(self):
         for endpoint in ("localhost:9004", "", "ftp://localhost", "file:///etc/hosts", None, 9004, b"http://localhost"):
             with self.subTest(endpoint), self.assertRaises(ValueError) as caught:
                 client.Client(endpoint)
             self.assertEqual(str(caught.exception),
                              "endpoint %r: expected a URL that begins with http:// or https://" % (endpoint,))
 
-    def test_refuses_a_url_with_more_or_less_than_a_place(self):
+    def test_refuses_a_url_with_a_query_or_without_a_host(self):
         for endpoint in ("http://", "http:///path", "http://localhost:9004/?a=1", "http://localhost:9004/#top",
                          "http://local host:9004/", "http://localhost:9004/\r\nHost: x", "https://:9004/"):
             with self.subTest(endpoint), self.assertRaises(ValueError) as caught:
@@ -156,7 +156,7 @@ class ClientTest(unittest.TestCase):
                 connection.set_credentials(username, password)
             self.assertNotIn("secret", str(caught.exception))
 
-    def test_no_pickle_of_a_client_holds_its_credentials(self):
+    def test_a_pickle_of_a_client_does_not_contain_its_credentials(self):
         connection = client.Client(self.url, 7)
         connection.set_credentials("alice", "secret")
         copy = pickle.loads(pickle.dumps(connection))
@@ -176,14 +176,14 @@ class ClientTest(unittest.TestCase):
                 self.assertIn("redirects", caught.exception.message)
         self.assertEqual(len(self.server.requests), 5)
 
-    def test_an_answer_that_is_not_json_names_itself(self):
+    def test_an_answer_that_is_not_json_is_quoted(self):
         self.server.answers["status"] = (200, b"<html>Welcome</html>")
         with self.assertRaises(client.ResponseError) as caught:
             client.Client(self.url).get_status()
         self.assertIn("not JSON", caught.exception.message)
         self.assertEqual(caught.exception.info, "<html>Welcome</html>")
 
-    def test_refuses_a_timeout_that_is_none(self):
+    def test_refuses_an_invalid_timeout(self):
         for seconds in (0, -1, None, "5", True, float("nan"), float("inf")):
             for name in ("query_timeout", "load_timeout"):
                 with self.subTest(name, seconds=seconds), self.assertRaises(ValueError) as caught:
@@ -197,14 +197,14 @@ class ClientTest(unittest.TestCase):
                 connection.get_status()
         self.assertIn("doesn't answer in 0.05 s", str(caught.exception))
 
-    def test_a_server_on_this_machine_is_not_asked_for_at_a_proxy(self):
+    def test_a_server_on_this_machine_is_reached_without_a_proxy(self):
         unused = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         proxy = "http://127.0.0.1:%d" % unused.server_port
         unused.server_close()
         with mock.patch.dict(os.environ, {"http_proxy": proxy, "no_proxy": ""}):
             self.assertEqual(client.Client(self.url).get_status(), {})
 
-    def test_takes_a_url_in_any_case(self):
+    def test_accepts_a_url_in_any_case(self):
         connection = client.Client(self.url.replace("http", "HTTP"))
         self.assertEqual(connection.get_status(), {})
 
@@ -238,7 +238,7 @@ class CertificateTest(unittest.TestCase):
         cls.server.answers = {"status": (200, b"{}")}
         cls.url = "https://localhost:%d/" % cls.server.server_port
 
-    def test_a_certificate_of_nobody_is_refused(self):
+    def test_a_certificate_of_an_unknown_ca_is_refused(self):
         connection = client.Client(self.url)
         connection.set_credentials("alice", "secret")
         with self.assertRaises(ConnectionError) as caught:
@@ -257,7 +257,7 @@ class CertificateTest(unittest.TestCase):
         self.assertEqual(client.Client(self.url, verify=False).get_status(), {})
         self.server.requests.clear()
 
-    def test_verify_names_a_file_that_cannot_be_used(self):
+    def test_verify_reports_a_file_that_cannot_be_used(self):
         for verify in ("/no/such/ca.pem", os.path.join(self.FOLDER, "pwdfile.txt")):
             with self.subTest(verify), self.assertRaises(ValueError) as caught:
                 client.Client(self.url, verify=verify)

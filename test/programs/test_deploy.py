@@ -1,4 +1,4 @@
-"""What the client makes of a deployment: against a TabPy that takes uploads, and against an old one that doesn't."""
+"""How the client deploys: to a TabPy that takes uploads, and to an old one that doesn't."""
 
 import json
 import os
@@ -124,14 +124,14 @@ class DeployTest(unittest.TestCase):
         self.client.deploy("model", Model("words"))
         self.assertEqual(self.client.query("model", [1])["response"], ["words", [1]])
 
-    def test_deploy_raises_why_the_server_cannot_load(self):
+    def test_deploy_raises_the_reason_when_the_server_cannot_load(self):
         self.tabpy.failure = "No module named 'missing'"
         with self.assertRaises(LoadError) as caught:
             self.client.deploy("add", add)
         self.assertEqual(str(caught.exception), "The server cannot load 'add': No module named 'missing'")
         self.assertIsInstance(caught.exception, RuntimeError)
 
-    def test_deploy_asks_an_old_server_until_it_has_loaded(self):
+    def test_deploy_polls_an_old_server_until_it_has_loaded(self):
         self.tabpy.takes_uploads = self.tabpy.waits = False
         self.tabpy.loading = 4
         self.client.deploy("add", add)
@@ -153,14 +153,14 @@ class DeployTest(unittest.TestCase):
             Client(self.tabpy.url, load_timeout=0.1).deploy("add", add)
         self.assertIn("'add' is not loaded after 0.1 s", str(caught.exception))
 
-    def test_an_upload_that_is_too_large_raises_what_the_server_says(self):
+    def test_an_upload_that_is_too_large_raises_the_servers_error(self):
         self.tabpy.max_upload = 100
         with self.assertRaises(ResponseError) as caught:
             self.client.deploy("add", add)
         self.assertEqual((caught.exception.status_code, caught.exception.info), (413, "limit of 100"))
         self.assertEqual(self.client.get_endpoints(), {})
 
-    def test_an_answer_that_comes_before_the_end_of_the_upload_is_read(self):
+    def test_an_answer_before_the_end_of_the_upload_is_read(self):
         self.tabpy.answers_early = True
         ballast = bytes(8 << 20)
         with self.assertRaises(ResponseError) as caught:
@@ -190,7 +190,7 @@ class DeployTest(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             self.client.alias("add", "first")
 
-    def test_update_endpoint_info_changes_what_is_given_alone(self):
+    def test_update_endpoint_info_changes_only_what_is_given(self):
         self.client.deploy("add", add, "Adds", {"a": 1})
         self.client.update_endpoint_info("add", description="Adds two", is_public=True)
         sent = self.tabpy.body_of("PUT")
@@ -227,12 +227,12 @@ class QueryTest(unittest.TestCase):
         self.assertEqual(self.sent(x=[1], name2=None), {"data": {"x": [1], "name2": None}})
         self.assertEqual(self.sent(), {"data": []})
 
-    def test_query_refuses_both_at_once(self):
+    def test_query_refuses_both_together(self):
         with self.assertRaises(ValueError):
             self.client.query("add", 1, y=2)
         self.assertEqual(self.tabpy.requests, [])
 
-    def test_query_refuses_a_name_that_is_none(self):
+    def test_query_refuses_an_invalid_name(self):
         for name in ("", None, 5):
             with self.subTest(name), self.assertRaises(TypeError):
                 self.client.query(name, 1)

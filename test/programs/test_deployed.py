@@ -50,7 +50,7 @@ class DeployedTest(unittest.TestCase):
         return self.folder.model(archives.function(source), name, version)
 
     def deploy(self, source, name="f", version=1):
-        """Make a function known to scripts."""
+        """Make a function available to scripts."""
         self.worker.endpoints[name] = {"kind": "model", "model": self.model(source, name, version)}
 
     def answer_of(self, script, *arguments):
@@ -104,7 +104,7 @@ class QueryTest(DeployedTest):
                 self.assertTrue(raised["message"].startswith(message), raised["message"])
                 self.assertNotIn("isNotLoaded", raised)
 
-    def test_tells_an_archive_that_does_not_load(self):
+    def test_reports_an_archive_that_does_not_load(self):
         for archive, message in (
             (b"no pickle", "invalid load key, 'n'."),
             (archives.statements("raise SystemExit('bye')"), "bye"),
@@ -124,11 +124,11 @@ class QueryTest(DeployedTest):
             self.assertEqual(header["kind"], "raised")
             self.assertTrue(raised["message"].startswith("code() argument; deployed with"), raised["message"])
 
-    def test_looks_at_the_body_alone_where_nothing_has_the_name(self):
+    def test_checks_only_the_body_for_an_unknown_name(self):
         self.assertEqual(self.worker.query(None, [])[0]["kind"], "result")
         self.assertEqual(self.worker.query(None, b"{}")[0]["kind"], "rejected")
 
-    def test_looks_at_the_body_first(self):
+    def test_checks_the_body_first(self):
         model = self.folder.model(b"no pickle")
         self.assertEqual(self.worker.query(model, b"")[1], {"message": "Input body cannot be empty", "info": {}})
 
@@ -140,7 +140,7 @@ class QueryTest(DeployedTest):
         with open(path) as file:
             self.assertEqual(file.read(), "xx")
 
-    def test_threads_of_a_functions_libraries_stay_with_it(self):
+    def test_threads_of_a_functions_libraries_are_not_leftovers(self):
         start = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         model = self.model(start + "def f(): return 1")
         self.assertNotIn("leftovers", self.worker.query(model, [])[0])
@@ -157,7 +157,7 @@ class QueryTest(DeployedTest):
 
 
 class TabPyQueryTest(DeployedTest):
-    def test_gives_the_whole_answer(self):
+    def test_returns_the_whole_answer(self):
         self.deploy("def f(*args, **kwargs): return [args, kwargs]", "two words", 3)
         answer = self.worker.value("return tabpy.query('two words', 1, [2])")
         self.assertRegex(answer.pop("uuid"), "^[0-9a-f-]{36}$")
@@ -168,13 +168,13 @@ class TabPyQueryTest(DeployedTest):
             with self.subTest(arguments):
                 self.assertEqual(self.worker.value("return tabpy.query('two words'%s)['response']" % arguments), response)
 
-    def test_an_alias_answers_as_what_it_stands_for(self):
+    def test_an_alias_answers_as_its_target(self):
         self.worker.endpoints["alias"] = {"kind": "model", "model": self.model("def f(): return 1", "target")}
         self.assertEqual(self.answer_of(QUERY, "alias", []), {"response": 1, "version": 1, "model": "target"})
         self.assertEqual(self.answer_of(QUERY, "alias", [5]),
                          failure("target", "TypeError : f() takes 0 positional arguments but 1 was given"))
 
-    def test_arguments_and_results_are_as_json_would_carry_them(self):
+    def test_arguments_and_results_are_as_after_a_trip_through_json(self):
         self.deploy("def f(x): return [type(x).__name__, x != x, x]")
         for value, expected in (
             ("(1, 2)", ["list", False, [1, 2]]), ("{1: 2}", ["dict", False, {"1": 2}]), ("None", ["NoneType", False, None]),
@@ -191,7 +191,7 @@ class TabPyQueryTest(DeployedTest):
             "mine = [1]\nfirst = tabpy.query('f', mine)['response']\nfirst.append('changed')\n"
             "return [mine, tabpy.query('f', mine)['response']]"), [[1], [1]])
 
-    def test_raises_for_arguments_that_json_cannot_carry(self):
+    def test_raises_for_arguments_that_json_cannot_represent(self):
         self.deploy("def f(x): return x")
         header, raised = self.worker.evaluate("tabpy.query('f', object())")
         self.assertEqual((header["kind"], raised["type"], raised["line"]), ("raised", "TypeError", 1))
@@ -218,7 +218,7 @@ class TabPyQueryTest(DeployedTest):
                 self.worker.revision += 1
                 self.assertEqual(self.answer_of(QUERY, "f", []), failure("f", error))
 
-    def test_a_failed_answer_is_a_dict_that_knows_why_it_has_no_response(self):
+    def test_a_failed_answer_is_a_dict_that_explains_its_missing_response(self):
         self.deploy("def f(): raise ValueError('no')")
         for name, cause in (("f", "Error querying function 'f': ValueError : no"), ("g", "Endpoint 'g' does not exist")):
             with self.subTest(name):
@@ -231,7 +231,7 @@ class TabPyQueryTest(DeployedTest):
             "try:\n  r['other']\nexcept KeyError as error:\n  found.append(type(error).__name__)\nreturn found"),
             [False, 5, ["info", "message"], "'response'", "KeyError"])
 
-    def test_asks_once_for_a_name_and_a_revision(self):
+    def test_asks_once_per_name_and_revision(self):
         self.deploy("def f(): return 1")
         script = "return [tabpy.query('f')['response'] for _ in range(3)]"
         self.assertEqual(self.worker.value(script), [1, 1, 1])
@@ -243,7 +243,7 @@ class TabPyQueryTest(DeployedTest):
         self.assertEqual(self.worker.value(script), [2, 2, 2])
         self.assertEqual(self.worker.asked, ["f", "f"])
 
-    def test_asks_again_for_what_was_not_there(self):
+    def test_asks_again_for_a_name_that_was_unknown(self):
         model = {"kind": "model", "model": self.model("def f(): return 1")}
         self.worker.endpoints["f"] = [{"kind": "unknown"}, {"kind": "unusable", "name": "f", "reason": "it is loaded"}, model]
         self.assertEqual(self.worker.value(
@@ -261,7 +261,7 @@ class TabPyQueryTest(DeployedTest):
                 self.worker.endpoints["g"] = [gone, second]
                 self.assertEqual(self.answer_of(QUERY, "g", []), answer)
 
-    def test_threads_of_a_script_may_ask_at_one_time(self):
+    def test_threads_of_a_script_may_ask_concurrently(self):
         for at in range(8):
             self.deploy("def f(): return %d" % at, "f%d" % at)
         self.assertEqual(self.worker.value(
@@ -285,7 +285,7 @@ class TabPyQueryTest(DeployedTest):
         self.assertEqual(self.worker.asked, [])
         self.assertEqual(self.worker.value(QUERY + "['response']", "f", []), 1)
 
-    def test_calls_that_come_before_an_answer_are_kept_in_order(self):
+    def test_calls_that_arrive_before_an_answer_are_kept_in_order(self):
         self.deploy("def f(): return 'asked'")
         header = {"kind": "evaluate", "revision": self.worker.revision}
         scripts = ["return [tabpy.query('f')['response'], tabpy.query('g')['info']]", "return 2",
@@ -295,7 +295,7 @@ class TabPyQueryTest(DeployedTest):
                          [["asked", "Endpoint 'g' does not exist"], 2, "asked"])
 
     @posix_only
-    def test_a_script_that_breaks_off_a_question_confuses_no_other(self):
+    def test_an_interrupted_question_does_not_disturb_the_next_one(self):
         for name in "fg":
             self.deploy("def f(): return %r" % name, name)
         self.assertEqual(self.worker.value(

@@ -38,7 +38,7 @@ class DescribeTest(unittest.TestCase):
             "type": "ZeroDivisionError", "message": "division by zero", "line": 4,
             "frames": [{"line": 4, "function": "<script>", "text": "x = _arg1 / 0"}]})
 
-    def test_has_the_message_that_str_gives(self):
+    def test_has_the_message_that_str_returns(self):
         for text, kind, message in (
             ("raise ValueError", "ValueError", ""),
             ("raise ValueError('a', 2)", "ValueError", "('a', 2)"),
@@ -67,10 +67,10 @@ class DescribeTest(unittest.TestCase):
             with self.subTest(how):
                 raised = raised_by("class Mine(Exception):\n  def __str__(self): %s\nraise Mine('x')" % how)
                 self.assertEqual(raised["type"], "Mine")
-                self.assertEqual(raised["message"], "<the text of this Mine can't be had: its __str__ raised %s>" % kind)
+                self.assertEqual(raised["message"], "<the text of this Mine is not available: its __str__ raised %s>" % kind)
                 self.assertEqual(raised["line"], 3)
 
-    def test_cuts_long_messages(self):
+    def test_truncates_long_messages(self):
         raised = raised_by("raise ValueError('x' * 1000000)")
         limit = errors.MAX_MESSAGE_CHARACTERS
         self.assertEqual(raised["message"], "x" * limit + "... (1000000 characters)")
@@ -146,7 +146,7 @@ class DescribeTest(unittest.TestCase):
                 raised = raised_by(text)
                 self.assertIn(raised["type"], ("SyntaxError", "IndentationError"))
                 self.assertEqual(raised["frames"], [])
-                if line is not None:  # an open string: the versions differ between its start and the end
+                if line is not None:  # an unterminated string: versions report its start or its end
                     self.assertEqual(raised["line"], line)
                     self.assertIn("(<string>, line %d)" % line, raised["message"])
 
@@ -154,7 +154,7 @@ class DescribeTest(unittest.TestCase):
         raised = raised_by("\n\nexec('\\n\\n\\n\\n\\n\\n1 +')")
         self.assertEqual((raised["type"], raised["line"]), ("SyntaxError", 3))
 
-    def test_has_no_line_for_text_that_is_no_python_text(self):
+    def test_has_no_line_for_text_that_python_cannot_read(self):
         raised = raised_by("return '\ud800'")
         self.assertEqual((raised["type"], raised["line"], raised["frames"]), ("UnicodeEncodeError", None, []))
 
@@ -164,7 +164,7 @@ class DescribeTest(unittest.TestCase):
         raised = raised_by("return map(lambda x: 1 / x, [0])")
         self.assertEqual(places(raised), [(1, "<lambda>")])
 
-    def test_has_no_line_for_a_result_that_is_no_json(self):
+    def test_has_no_line_for_a_result_that_json_cannot_represent(self):
         self.assertEqual(raised_by("x = 1\nreturn object()"), {
             "type": "TypeError", "message": "Object of type object is not JSON serializable", "line": None, "frames": []})
 

@@ -1,4 +1,4 @@
-"""The channel: frames.py against frames that these tests put together themselves."""
+"""The channel: frames.py against frames that these tests assemble themselves."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def frame(header, body=b""):
 
 
 def read_all(data, count=None):
-    """The frames that a reader finds in `data`; `data` is written while it reads, the stream ends after it."""
+    """The frames that a reader finds in `data`, which is written while it reads; the stream ends after it."""
     source, target = os.pipe()
 
     def write():
@@ -40,7 +40,7 @@ def read_all(data, count=None):
 
 
 class Pieces:
-    """A stream that gives `data` up to the next cut with each read, as a pipe does that is written in pieces."""
+    """A stream whose reads return `data` up to the next cut, like a pipe that is written in pieces."""
 
     def __init__(self, data, cuts):
         self._data = data
@@ -60,7 +60,7 @@ class Pieces:
 
 
 def written(write):
-    """The bytes that `write` puts out, given a writer."""
+    """The bytes that `write` writes when it is given a writer."""
     source, target = os.pipe()
     parts = []
 
@@ -106,17 +106,17 @@ class FrameReaderTest(unittest.TestCase):
         head = '{"name": "µ\u2028😀"}'.encode("utf-8")
         self.assertEqual(read_all(struct.pack("<II", len(head), 2) + head + b"ok"), [({"name": "µ\u2028😀"}, b"ok")])
 
-    def test_ends_where_the_stream_ends_in_the_middle(self):
+    def test_returns_none_when_the_stream_ends_inside_a_frame(self):
         whole = frame({"id": 1, "kind": "evaluate"}, b"body")
         for cut in range(len(whole)):
             with self.subTest(cut=cut):
                 self.assertEqual(read_all(whole[:cut]), [])
                 self.assertEqual(read_all(whole + whole[:cut]), [({"id": 1, "kind": "evaluate"}, b"body")])
 
-    def test_ends_where_the_stream_ends_in_a_large_body(self):
+    def test_returns_none_when_the_stream_ends_in_a_large_body(self):
         self.assertEqual(read_all(frame({"id": 1}, b"x" * 300000)[:-1]), [])
 
-    def test_puts_frames_together_whatever_the_reads_bring(self):
+    def test_assembles_frames_from_reads_of_any_size(self):
         first, second = ({"id": 1, "kind": "evaluate"}, b"first"), ({"id": 2, "kind": "evaluate"}, b"")
         data = frame(*first) + frame(*second)
         cuts = [(at,) for at in range(1, len(data))]
@@ -132,7 +132,7 @@ class FrameReaderTest(unittest.TestCase):
                     self.assertIsNone(reader.read())
                 self.assertEqual([(header, bytes(body)) for header, body in found], [first, second])
 
-    def test_wait_tells_whether_a_frame_begins(self):
+    def test_wait_tells_whether_a_frame_starts(self):
         source, target = os.pipe()
         try:
             reader = frames.FrameReader(source)
@@ -161,7 +161,7 @@ class FrameReaderTest(unittest.TestCase):
 
 
 class FrameWriterTest(unittest.TestCase):
-    def test_write_puts_header_and_body_on_the_channel(self):
+    def test_write_sends_header_and_body(self):
         for name, body in BODIES.items():
             with self.subTest(name):
                 header = {"id": 0, "kind": "ready", "name": "µ\ud800"}
@@ -170,7 +170,7 @@ class FrameWriterTest(unittest.TestCase):
     def test_write_needs_no_body(self):
         self.assertEqual(written(lambda writer: writer.write({"id": 0})), frame({"id": 0}))
 
-    def test_write_reply_is_read_back(self):
+    def test_read_returns_what_write_reply_wrote(self):
         for number in (1, 255, 2**31, 2**53):
             for kind in (b"result", b"raised", b"rejected"):
                 for more in ({}, {"leftovers": "threads"}, {"etag": '"é"', "leftovers": "processes"}):
@@ -179,7 +179,7 @@ class FrameWriterTest(unittest.TestCase):
                         header = {"id": number, "kind": kind.decode(), "took": 12, **more}
                         self.assertEqual(read_all(data), [(header, b"[1]")])
 
-    def test_write_goes_on_after_a_write_of_a_part(self):
+    def test_write_continues_after_a_partial_write(self):
         write = os.write
         for body in (b"short", b"x" * (frames.READ_SIZE + 10)):
             with self.subTest(size=len(body)), mock.patch.object(

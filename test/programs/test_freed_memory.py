@@ -15,7 +15,7 @@ from _tabpy_worker import freed_memory
 
 HAS_GLIBC = platform.libc_ver()[0] == "glibc"
 MEGABYTE = 1024 * 1024
-# Takes 200 MB in blocks that the C library returns at once when it is not told otherwise, and frees them.
+# Allocates 200 MB in blocks that the C library returns at once by default, and frees them.
 USE = "blocks = [b'x' * 1048576 for _ in range(200)]; del blocks"
 
 
@@ -25,7 +25,7 @@ def resident_megabytes(pid):
 
 
 class Trim:
-    """In place of malloc_trim."""
+    """Replaces malloc_trim."""
 
     def __init__(self):
         self.count = 0
@@ -49,7 +49,7 @@ class FreedMemoryTest(unittest.TestCase):
     def never(self, _):
         self.fail("it waited")
 
-    def test_is_given_back_when_no_call_comes(self):
+    def test_is_returned_when_no_call_arrives(self):
         kept, waits = self.kept(), []
         kept.call_took(5000)
         kept.release(waits.append)
@@ -58,13 +58,13 @@ class FreedMemoryTest(unittest.TestCase):
         kept.release(self.never)
         self.assertEqual(self.trim.count, 1)
 
-    def test_is_kept_for_a_call_that_comes(self):
+    def test_is_kept_for_the_next_call(self):
         kept = self.kept()
         kept.call_took(5000)
         kept.release(lambda seconds: True)
         self.assertEqual(self.trim.count, 0)
 
-    def test_is_given_back_however_many_calls_come(self):
+    def test_is_returned_however_many_calls_arrive(self):
         kept = self.kept()
         kept.call_took(5000)
         with mock.patch.object(freed_memory.time, "monotonic", lambda: time.perf_counter() + 1e6):
@@ -73,7 +73,7 @@ class FreedMemoryTest(unittest.TestCase):
             kept.release(self.never)
         self.assertEqual(self.trim.count, 1)
 
-    def test_what_was_used_goes_when_the_answer_has_left(self):
+    def test_used_memory_is_freed_after_the_answer_was_sent(self):
         for keeps in (True, False):
             with self.subTest(keeps=keeps):
                 kept, waits = self.kept(keeps), []
@@ -90,34 +90,34 @@ class FreedMemoryTest(unittest.TestCase):
                 self.assertIsNone(alive())
                 self.assertEqual(waits[:1], [(freed_memory.FREED_AFTER_SECONDS, True)] if keeps else [])
 
-    def test_is_not_looked_for_after_short_calls(self):
+    def test_is_not_measured_after_short_calls(self):
         kept = self.kept()
         kept.call_took(100)
         kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
-    def test_little_is_left_alone(self):
+    def test_little_memory_is_not_returned(self):
         kept = self.kept()
         self.resident = 40 * MEGABYTE
         kept.call_took(5000)
         kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
-    def test_what_stays_after_giving_back_is_no_longer_counted(self):
+    def test_memory_that_stays_after_returning_is_not_counted_again(self):
         kept = self.kept()
-        for count in (1, 1):  # the second time nothing has come to what modules and models hold
+        for count in (1, 1):  # the second time, no memory has been added to that of modules and models
             kept.call_took(5000)
             kept.release(lambda seconds: False)
             self.assertEqual(self.trim.count, count)
 
-    def test_nothing_is_kept_that_must_not_be(self):
+    def test_nothing_is_kept_with_a_memory_limit(self):
         kept = self.kept(keeps=False)
         kept.call_took(5000)
         kept.release(self.never)
         self.assertEqual(self.trim.count, 0)
 
     @unittest.skipUnless(HAS_GLIBC, "another C library")
-    def test_the_c_library_keeps_it_and_gives_it_back(self):
+    def test_the_c_library_keeps_it_and_returns_it(self):
         program = """
 import os, sys, types
 sys.path.insert(0, sys.argv[1])
@@ -139,7 +139,7 @@ print(before, resident())
 
 @unittest.skipUnless(HAS_GLIBC, "another C library")
 class WorkerTest(unittest.TestCase):
-    def test_an_idle_worker_gives_back_what_its_call_used(self):
+    def test_an_idle_worker_returns_what_its_call_used(self):
         for keep_memory in (True, False):
             with WorkerProcess(keep_memory=keep_memory, replace=("KEPT_SECONDS = 60.0", "KEPT_SECONDS = 0.2")) as worker:
                 worker.value(USE)

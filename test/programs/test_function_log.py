@@ -19,7 +19,7 @@ class EncodeFunctionTest(unittest.TestCase):
         self.assertTrue(encoded.isascii())
         self.assertEqual(json.loads(encoded), "def _user_script(tabpy):\n return 'é😀\u2028'\n \n # \ud800")
 
-    def test_has_a_bound(self):
+    def test_is_truncated(self):
         for text in ("x" * 1000000, "😀" * 1000000, "\n" * 1000000):
             encoded = encode_function(text, tuple("_arg%d" % at for at in range(100000)))
             self.assertLess(len(encoded), 12 * MAX_CHARACTERS + 100)
@@ -49,8 +49,8 @@ class ReplyTest(unittest.TestCase):
         script = "import subprocess\nsubprocess.Popen(['sleep', '60'])"
         self.assertEqual(self.function(script), "def _user_script(tabpy):\n " + script.replace("\n", "\n "))
 
-    def test_reports_none_for_a_script_that_does_not_compile(self):
+    def test_reports_no_function_for_a_script_that_does_not_compile(self):
         self.assertIsNone(self.function("not valid python", kind="raised"))
 
-    def test_reports_none_to_a_server_that_did_not_ask(self):
+    def test_reports_no_function_to_a_server_that_did_not_ask(self):
         self.assertNotIn("function", self.worker.evaluate("return 1")[0])

@@ -1,4 +1,4 @@
-"""What scripts return, as JSON: json_writer.py. The parts for NumPy, pandas and orjson run where that Python has them."""
+"""What scripts return, as JSON: json_writer.py. The tests of NumPy, pandas and orjson run where Python has them."""
 
 import collections
 import datetime
@@ -103,7 +103,7 @@ def generate():
     yield [NAN]
 
 
-# What the contract names, and the JSON of it in TabPy's spacing.
+# The values that the contract names, and their JSON in TabPy's spacing.
 VALUES = [
     (None, "null"),
     (True, "true"),
@@ -200,7 +200,7 @@ VALUES = [
     (Mode.A | Mode.B, "3"),
     (Word.YES, '"yes"'),
     (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
-    # subclasses are what they extend
+    # subclasses are written as their base
     (Text("é"), '"\\u00e9"'),
     (Number(5), "5"),
     (Real(1.5), "1.5"),
@@ -212,7 +212,7 @@ VALUES = [
     (Record(a=Items([1])), '{"a": [1]}'),
 ]
 
-# What can be read once only.
+# Iterables that can be read only once.
 LAZY = [
     (lambda: iter([1, 2]), "[1, 2]"),
     (lambda: map(float, [1, "nan"]), "[1.0, null]"),
@@ -294,13 +294,13 @@ class EncodeTest(unittest.TestCase):
                 with self.subTest(expected, inside=text):
                     self.assert_json(outer, text % expected)
 
-    def test_writes_what_can_be_read_once(self):
+    def test_writes_iterables_that_can_be_read_once(self):
         for make, expected in LAZY:
             with self.subTest(expected):
                 self.assert_json(make(), expected)
                 self.assert_json([make(), {"a": make()}], '[%s, {"a": %s}]' % (expected, expected))
 
-    def test_writes_keys_that_are_no_text(self):
+    def test_writes_keys_that_are_not_text(self):
         for key, expected in KEYS:
             with self.subTest(expected):
                 self.assert_json({key: [1]}, "{%s: [1]}" % json.dumps(expected))
@@ -312,19 +312,19 @@ class EncodeTest(unittest.TestCase):
                 json_writer.encode([{key: 1}])
             self.assertEqual(str(caught.exception), "keys must be str, int, float, bool or None, not " + kind)
 
-    def test_raises_for_what_json_cannot_hold(self):
+    def test_raises_for_what_json_cannot_represent(self):
         for value, kind in NO_JSON:
             for outer in (value, [value], {"a": (value,)}, {1: value}, [NAN, Point(1, value)], iter([value])):
                 with self.subTest(kind, inside=type(outer)), self.assertRaises(TypeError) as caught:
                     json_writer.encode(outer)
                 self.assertEqual(str(caught.exception), "Object of type %s is not JSON serializable" % kind)
 
-    def test_raises_for_bytes_that_are_no_text(self):
+    def test_raises_for_bytes_that_are_not_text(self):
         for value in (b"\xff", [bytearray(b"\x80")], {b"\xff": 1}):
             with self.subTest(value), self.assertRaises(UnicodeDecodeError):
                 json_writer.encode(value)
 
-    def test_passes_on_what_an_iterable_raises(self):
+    def test_propagates_what_an_iterable_raises(self):
         def stops():
             yield 1
             raise LookupError("half way")
@@ -344,8 +344,8 @@ class EncodeTest(unittest.TestCase):
             with self.subTest(type(value)), self.assertRaisesRegex(ValueError, "^Circular reference detected$"):
                 json_writer.encode(value)
 
-    def test_raises_for_circles_that_meet_themselves_in_many_ways(self):
-        # Each level down there are twice as many ways as above, and a hundred times as many in the last two.
+    def test_raises_for_circles_with_many_paths(self):
+        # Each level has twice as many paths as the one above, and the last two a hundred times as many.
         twice, chain, star = [], [{"at": at} for at in range(5)], {"name": "hub"}
         twice += [twice, twice]
         for at, part in enumerate(chain):
@@ -358,7 +358,7 @@ class EncodeTest(unittest.TestCase):
             with self.subTest(name), self.assertRaisesRegex(ValueError, "^Circular reference detected$"):
                 json_writer.encode(value)
 
-    def test_writes_what_is_there_twice_but_no_circle(self):
+    def test_writes_a_value_that_occurs_twice_without_a_circle(self):
         part = [NAN, {"a": Level.LOW}]
         self.assert_json([part, part, {"x": part}], '[[null, {"a": 1}], [null, {"a": 1}], {"x": [null, {"a": 1}]}]')
         day = datetime.date(2024, 1, 1)
@@ -395,7 +395,7 @@ class EncodeTest(unittest.TestCase):
             with self.subTest(at=at):
                 self.assertEqual(json_writer.encode(value), json.dumps(value).encode("ascii"))
 
-    def test_writes_null_for_nan_wherever_it_stands(self):
+    def test_writes_null_for_nan_anywhere(self):
         generator = random.Random(7)
         for at in range(300):
             value = plain_value(generator, finite=False)
@@ -451,7 +451,7 @@ class EncodeWithOrjsonTest(unittest.TestCase):
         self.assertEqual(json.loads(with_orjson), json.loads(json_writer.encode(value)))
         return with_orjson
 
-    def test_writes_the_same_bytes_when_they_are_few(self):
+    def test_writes_the_same_bytes_for_small_answers(self):
         for value, expected in [*VALUES, *((make(), expected) for make, expected in LAZY)]:
             with self.subTest(expected):
                 self.assertEqual(json_writer.encode(value, orjson), expected.encode("ascii"))
@@ -461,7 +461,7 @@ class EncodeWithOrjsonTest(unittest.TestCase):
             self.assertEqual(json_writer.encode(value, orjson), json.dumps(without_nan(value)).encode("ascii"))
 
     def test_writes_large_answers_with_orjson(self):
-        # That it does at all: no space after the comma.
+        # Shows that orjson was used: no space after the comma.
         for value in (["text"] * 20000, {"a": ["text"] * 20000}, [["text"] * 20000]):
             self.assertIn(b'"text","text"', self.assert_same(value))
 
@@ -502,7 +502,7 @@ class EncodeWithOrjsonTest(unittest.TestCase):
                 self.assertGreater(len(self.assert_same(value)), json_writer.LARGE_ANSWER_BYTES)
                 self.assertEqual(json.loads(json_writer.encode(value, orjson)), without_nan(value))
 
-    def test_raises_as_without_it(self):
+    def test_raises_as_without_orjson(self):
         circle = ["filler text"] * 20000
         circle.append(circle)
         for error, value in ((ValueError, circle), (TypeError, ["filler"] * 20000 + [Plain()]),
@@ -515,7 +515,7 @@ class EncodeWithOrjsonTest(unittest.TestCase):
                 messages.append(str(caught.exception))
             self.assertEqual(*messages)
 
-    def test_does_not_take_a_dataclass(self):
+    def test_refuses_a_dataclass(self):
         import dataclasses
         row = dataclasses.make_dataclass("Row", ["a"])(1)
         for value in (row, [row] + ["filler text"] * 20000):
@@ -601,7 +601,7 @@ class EncodeNumpyTest(unittest.TestCase):
             with self.subTest(repr(key)):
                 self.assertEqual(json_writer.encode({key: [1]}).decode("ascii"), '{"%s": [1]}' % expected)
 
-    def test_raises_for_what_json_cannot_hold(self):
+    def test_raises_for_what_json_cannot_represent(self):
         for value, kind in ((numpy.complex64(1), "complex"), (numpy.array([1j]), "complex"),
                             (numpy.clongdouble(1 + 2j), "complex"), (numpy.array([Plain()]), "Plain"),
                             (numpy.int64, "type")):
@@ -638,7 +638,7 @@ class EncodePandasTest(unittest.TestCase):
             (table({"a": [[1, NAN], {"k": pandas.NA}]}), '{"a": [[1, null], {"k": null}]}'),
         ])
 
-    def test_writes_a_column_whose_name_is_there_twice(self):
+    def test_writes_a_column_whose_name_occurs_twice(self):
         # As DataFrame.to_dict(orient="list"): the last one.
         self.assert_table([(pandas.DataFrame([[1, 2, 3]], columns=["a", "a", "b"]), '{"a": [2], "b": [3]}')])
 
@@ -693,7 +693,7 @@ class EncodePandasTest(unittest.TestCase):
             (pandas.Interval(0, 1), '"(0, 1]"'),
         ])
 
-    def test_raises_for_what_json_cannot_hold(self):
+    def test_raises_for_what_json_cannot_represent(self):
         for value, kind in ((pandas.DataFrame({"a": [1]}).groupby("a"), "DataFrameGroupBy"),
                             (pandas.DataFrame({"a": [Plain()]}), "Plain"), (pandas.Series([1j]), "complex")):
             with self.subTest(kind), self.assertRaises(TypeError) as caught:

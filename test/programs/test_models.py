@@ -1,4 +1,4 @@
-"""From archives to query objects, and what is said of those that don't load: models.py."""
+"""From archives to query objects, and the messages for those that don't load: models.py."""
 
 import os
 import pickle
@@ -33,16 +33,16 @@ class ModelTest(unittest.TestCase):
 
 
 class LoadTest(ModelTest):
-    def test_gives_the_query_object(self):
+    def test_returns_the_query_object(self):
         model = self.folder.model(archives.function("def f(x, y=2): return x * y"))
         self.assertEqual(models.load(model).query(3), 6)
         self.assertEqual(models.load(model).query(x=3, y=4), 12)
 
-    def test_takes_any_object_with_a_query_method(self):
+    def test_accepts_any_object_with_a_query_method(self):
         archive = archives.expression("__import__('types').SimpleNamespace(query=len)")
         self.assertEqual(models.load(self.folder.model(archive)).query("abc"), 3)
 
-    def test_says_what_an_archive_lacks(self):
+    def test_names_what_an_archive_lacks(self):
         for archive, reason in (
             (pickle.dumps({}), "'dict' object has no attribute 'query'"),
             (pickle.dumps(None), "'NoneType' object has no attribute 'query'"),
@@ -76,7 +76,7 @@ class LoadTest(ModelTest):
         self.assertEqual(self.reason(archives.statements("import no_such_module_anywhere")),
                          "No module named 'no_such_module_anywhere' (looked for by %s)" % sys.executable)
 
-    def test_says_that_there_is_no_archive(self):
+    def test_reports_a_missing_archive(self):
         model = self.constant(1)
         os.remove(model["archive"])
         with self.assertRaisesRegex(models.NotLoaded, "No such file"):
@@ -86,7 +86,7 @@ class LoadTest(ModelTest):
 class VersionTest(ModelTest):
     def setUp(self):
         super().setUp()
-        # Whatever this Python has, these tests say what it has.
+        # Independent of what this Python has: these tests set the version.
         cloudpickle = types.ModuleType("cloudpickle")
         cloudpickle.__version__ = "3.1.2"
         patch = mock.patch.dict(sys.modules, {"cloudpickle": cloudpickle})
@@ -105,16 +105,16 @@ class VersionTest(ModelTest):
             with self.subTest(facts):
                 self.assertEqual(self.reason(self.failing, facts), "no; deployed with %s, %s" % (made, self.here))
 
-    def test_says_nothing_of_versions_that_read_each_other(self):
+    def test_omits_versions_that_read_each_other(self):
         major, minor, _ = platform.python_version_tuple()
         for patch in ("0", "99"):
             facts = {"python": "%s.%s.%s" % (major, minor, patch), "cloudpickle": "3.1.0"}
             self.assertEqual(self.reason(self.failing, facts), "no")
 
-    def test_says_nothing_of_versions_that_nobody_recorded(self):
+    def test_omits_versions_that_were_not_recorded(self):
         self.assertEqual(self.reason(self.failing), "no")
 
-    def test_says_that_nothing_is_known_where_an_error_smells_of_versions(self):
+    def test_reports_unknown_versions_for_an_error_that_suggests_a_mismatch(self):
         for source, text in (
             ("raise TypeError('code() argument 13 must be str, not int')", "code() argument 13 must be str, not int"),
             ("raise ValueError('unsupported pickle protocol: 9')", "unsupported pickle protocol: 9"),
@@ -131,14 +131,14 @@ class VersionTest(ModelTest):
                          "unsupported pickle protocol: 127; deployed with Python 3.99.0 and cloudpickle of an unknown "
                          "version, " + self.here)
 
-    def test_takes_deployment_facts_of_any_shape_for_none(self):
+    def test_ignores_deployment_facts_of_a_wrong_shape(self):
         for facts in (b"", b"{", b"\xff", b"[" * 100000, b"5", b"null", b'"python"', b'["python"]', b"{}",
                       b'{"python": 5}', b'{"python": null}', b'{"python": ["3.9"]}', b'{"python": {"a": 1}}',
                       b'{"python": true, "cloudpickle": [1]}'):
             with self.subTest(facts[:30]):
                 self.assertEqual(self.reason(self.failing, facts), "no")
 
-    def test_cuts_long_deployment_facts(self):
+    def test_truncates_long_deployment_facts(self):
         self.assertIn("Python %s and" % ("x" * 64), self.reason(self.failing, {"python": "x" * 1000}))
 
 
@@ -149,7 +149,7 @@ class ModelCacheTest(ModelTest):
         os.remove(model["archive"])
         self.assertIs(cache.get(dict(model)), found)
 
-    def test_keeps_no_more_than_its_size_and_those_that_were_used_last(self):
+    def test_evicts_the_least_recently_used_beyond_its_size(self):
         cache = models.ModelCache(2, models.load)
         first, second, third = (self.constant(name, name) for name in "abc")
         kept = cache.get(first)
@@ -165,7 +165,7 @@ class ModelCacheTest(ModelTest):
         for model, value in ((old, 1), (new, 2), (version, 3)):
             self.assertEqual(cache.get(model).query(), value)
 
-    def test_drops_what_it_kept_of_a_name_when_it_loads_another_archive(self):
+    def test_evicts_the_old_archive_when_it_loads_another_of_the_same_name(self):
         cache = models.ModelCache(3, models.load)
         other = self.constant(0, "other")
         kept, old = cache.get(other), cache.get(self.constant(1))
@@ -183,7 +183,7 @@ class ModelCacheTest(ModelTest):
             cache.get(self.folder.model(b""))
         self.assertIs(cache.get(old), kept)
 
-    def test_takes_calls_from_threads(self):
+    def test_may_be_called_from_threads(self):
         cache = models.ModelCache(2, models.load)
         described = [self.constant(at, "f%d" % (at % 3)) for at in range(6)]
         failures = []

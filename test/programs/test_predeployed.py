@@ -22,7 +22,7 @@ except ImportError:
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "programs")
 
-# The form of nltk's own file: word, mean, deviation, ratings.
+# The format of nltk's own file: word, mean, deviation, ratings.
 LEXICON = "good\t1.9\t0.9\t[2, 1]\ngreat\t3.1\t0.7\t[3, 3]\nbad\t-2.5\t0.7\t[-3, -2]"
 
 
@@ -44,7 +44,7 @@ class FunctionsTest(unittest.TestCase):
             function(*arguments)
         return str(caught.exception)
 
-    def test_pca_gives_a_component_of_scaled_columns(self):
+    def test_pca_returns_a_component_of_scaled_columns(self):
         from _tabpy_predeployed.pca import PCA
         from sklearn import datasets, decomposition, preprocessing
         data = datasets.load_iris().data
@@ -58,7 +58,7 @@ class FunctionsTest(unittest.TestCase):
                 for value, expected in zip(values, whole[:, component - 1]):
                     self.assertAlmostEqual(value, expected, places=9)
 
-    def test_pca_takes_text_as_a_column_for_each_text(self):
+    def test_pca_encodes_text_as_a_column_for_each_text(self):
         from _tabpy_predeployed.pca import PCA
         texts = ["a", "b", "c", "a", "b", "a"]
         numbers = [1, 2, 3, 4, 5, 7.5]
@@ -71,18 +71,19 @@ class FunctionsTest(unittest.TestCase):
     def test_pca_refuses_columns_that_it_cannot_use(self):
         from _tabpy_predeployed.pca import PCA
         numbers = [1, 2, 3]
-        for arguments, said in (
+        for arguments, message in (
             ((0, numbers, numbers), "component 0: expected an integer from 1 to the number of columns, 2"),
             ((3, numbers, numbers), "component 3: "), (("1", numbers, numbers), "component '1': "),
             ((True, numbers, numbers), "component True: "),
             ((1, numbers, [1, 2]), "different lengths"), ((1, [], []), "The columns are empty"), ((1, 5, 5), "The columns are empty"),
-            ((1, numbers, [1, None, 3]), "_arg2 holds None"), ((1, ["a", None, "b"], numbers), "_arg1 holds None"),
-            ((1, numbers, ["a", "", "b"]), "_arg2 holds ''"), ((1, numbers, ["a", 1, "b"]), "_arg2 holds 1"),
-            ((1, [str(at) for at in range(26)], list(range(26))), "_arg1 holds 26 different texts"),
+            ((1, numbers, [1, None, 3]), "_arg2 contains None"),
+            ((1, ["a", None, "b"], numbers), "_arg1 contains None"),
+            ((1, numbers, ["a", "", "b"]), "_arg2 contains ''"), ((1, numbers, ["a", 1, "b"]), "_arg2 contains 1"),
+            ((1, [str(at) for at in range(26)], list(range(26))), "_arg1 contains 26 different texts"),
             ((2, [1], [2]), "component 2: expected no more than there are rows, 1"),
         ):
-            with self.subTest(said):
-                self.assertIn(said, self.refused(PCA, *arguments))
+            with self.subTest(message):
+                self.assertIn(message, self.refused(PCA, *arguments))
 
     def test_ttest_compares_two_samples(self):
         from _tabpy_predeployed.ttest import ttest
@@ -107,16 +108,16 @@ class FunctionsTest(unittest.TestCase):
 
     def test_ttest_refuses_what_it_cannot_compare(self):
         from _tabpy_predeployed.ttest import ttest
-        for arguments, said in (
-            (([1, None], [1, 2]), "_arg1 holds None"), (([1, 2], [1, None]), "_arg2 holds None"),
-            ((["a"], [1]), "_arg1 holds 'a'"), (([], [1]), "_arg1: expected a list"), (([1, 2], None), "_arg2 holds None"),
-            (([1, 2, 3], ["a", "b", "c"]), "_arg2 holds 3 different values"),
-            (([1, 2, 3], ["a", "b", None]), "_arg2 holds 3 different values"),
-            (([1, 2, 3], ["a", None, "a"]), "_arg2 holds 2 different values: expected the names of two samples"),
+        for arguments, message in (
+            (([1, None], [1, 2]), "_arg1 contains None"), (([1, 2], [1, None]), "_arg2 contains None"),
+            ((["a"], [1]), "_arg1 contains 'a'"), (([], [1]), "_arg1: expected a list"), (([1, 2], None), "_arg2 contains None"),
+            (([1, 2, 3], ["a", "b", "c"]), "_arg2 contains 3 different values"),
+            (([1, 2, 3], ["a", "b", None]), "_arg2 contains 3 different values"),
+            (([1, 2, 3], ["a", None, "a"]), "_arg2 contains 2 different values: expected the names of two samples"),
             (([1, 2, 3], ["a", "b"]), "_arg2 has 2 rows: expected as many as _arg1, 3"),
         ):
-            with self.subTest(said):
-                self.assertIn(said, self.refused(ttest, *arguments))
+            with self.subTest(message):
+                self.assertIn(message, self.refused(ttest, *arguments))
 
     def test_anova_compares_samples(self):
         from _tabpy_predeployed.anova import anova
@@ -124,7 +125,7 @@ class FunctionsTest(unittest.TestCase):
         samples = [1, 2, 3, 4], [2, 3, 4, 5], [7, 8, 9.5, 10, 11]
         self.assertAlmostEqual(anova(*samples), stats.f_oneway(*samples).pvalue)
         self.assertAlmostEqual(anova(*samples[:2]), stats.f_oneway(*samples[:2]).pvalue)
-        self.assertIn("_arg3 holds 'x'", self.refused(anova, *samples[:2], ["x"]))
+        self.assertIn("_arg3 contains 'x'", self.refused(anova, *samples[:2], ["x"]))
 
     def test_sentiment_analysis_scores_texts(self):
         from _tabpy_predeployed import sentiment_analysis
@@ -137,7 +138,7 @@ class FunctionsTest(unittest.TestCase):
         self.assertGreater(score(["GREAT!!!"])[0], score(["great"])[0])
         self.assertEqual(score("good"), score(["good"], library="nltk"))
         self.assertIn("library 'spacy': expected 'nltk' or 'textblob'", self.refused(score, ["good"], "spacy"))
-        self.assertIn("_arg1 holds 5", self.refused(score, ["good", 5]))
+        self.assertIn("_arg1 contains 5", self.refused(score, ["good", 5]))
         self.assertIn("_arg1 5", self.refused(score, 5))
         with mock.patch.dict(sys.modules, {"textblob": None}), self.assertRaises(ImportError) as caught:
             score(["good"], library="textblob")
@@ -173,9 +174,9 @@ class DeployTest(unittest.TestCase):
         return ended.returncode, ended.stdout.splitlines(), ended.stderr.splitlines()
 
     @needs_packages
-    def test_all_are_deployed_and_need_nothing_of_the_program(self):
+    def test_all_are_deployed_and_need_no_module_of_the_program(self):
         write_lexicon(self.folder)
-        # That no such module is here shows that they went whole.
+        # This process doesn't have the module, so the functions themselves were pickled.
         self.assertNotIn("_tabpy_predeployed.anova", sys.modules)
         with mock.patch.dict(sys.modules):
             sys.modules.pop("_tabpy_predeployed")
@@ -192,7 +193,7 @@ class DeployTest(unittest.TestCase):
         self.assertEqual({endpoint["version"] for endpoint in client.get_endpoints().values()}, {2})
 
     @needs_packages
-    def test_what_is_missing_is_named_and_the_rest_is_deployed(self):
+    def test_a_missing_package_is_named_and_the_rest_is_deployed(self):
         code, printed, errors = self.run_program(hide=("scipy.stats",))
         self.assertEqual(code, 1)
         self.assertNotIn("Successfully deployed ttest", printed)
@@ -213,7 +214,7 @@ class DeployTest(unittest.TestCase):
         self.assertEqual((code, printed), (1, []))
         self.assertEqual(errors, ["Deploying needs cloudpickle: %s -m pip install cloudpickle" % sys.executable])
 
-    def test_a_server_that_is_not_there_is_one_line(self):
+    def test_a_server_that_is_not_running_is_reported_in_one_line(self):
         code, printed, errors = self.run_program({"url": "http://127.0.0.1:9/"})
         self.assertEqual((code, printed, len(errors)), (1, [], 1))
         self.assertIn("Cannot reach http://127.0.0.1:9/", errors[0])

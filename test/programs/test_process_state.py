@@ -27,7 +27,7 @@ def exists(pid):
 
 
 class CallTest(unittest.TestCase):
-    """Calls on one worker, which each test leaves as it found it."""
+    """Calls on one worker, which each test leaves unchanged."""
 
     @classmethod
     def setUpClass(cls):
@@ -35,7 +35,7 @@ class CallTest(unittest.TestCase):
         cls.addClassCleanup(cls.worker.close)
 
     def assert_restored(self, change, read):
-        """That `read` gives after `change` what it gave before, and that the change took place in its own call."""
+        """Check that `read` returns the same before and after `change`, which took effect in its own call."""
         before = self.worker.value(read)
         header, inside = self.worker.evaluate(change + "\n" + read)
         self.assertEqual(header, {"id": header["id"], "kind": "result"})
@@ -56,12 +56,12 @@ class CallTest(unittest.TestCase):
                 self.assertEqual((header["kind"], answer), (kind, body))
                 self.assertNotIn("leftovers", header)
 
-    def test_takes_requests_of_any_bytes(self):
+    def test_accepts_requests_of_any_bytes(self):
         for body in (b"", b"\0", b"[" * 200000, b'"\xff"', b"\xef\xbb\xbf"):
             with self.subTest(body[:5]):
                 self.assertEqual(self.worker.send(body)[0]["kind"], "rejected")
 
-    def test_takes_and_gives_large_bodies(self):
+    def test_reads_and_writes_large_bodies(self):
         rows = [[at, "row %d" % at] for at in range(50000)]
         self.assertEqual(self.worker.value("return _arg1", rows), rows)
         self.assertEqual(self.worker.value("return len(_arg1)", "x" * 3000000), 3000000)
@@ -77,7 +77,7 @@ class CallTest(unittest.TestCase):
                 self.assertEqual(self.worker.evaluate(text)[0]["kind"], "raised")
                 self.assertEqual(self.worker.value("import os\nreturn os.getpid()"), pid)
 
-    def test_globals_are_nobody_elses(self):
+    def test_globals_are_not_shared(self):
         self.worker.value("global mine\nmine = 5")
         self.assertEqual(self.worker.value("return 'mine' in globals()"), False)
 
@@ -99,7 +99,7 @@ class CallTest(unittest.TestCase):
         self.assert_restored("import signal\nsignal.alarm(3600)", read)
         self.assert_restored("import signal\nsignal.setitimer(signal.ITIMER_REAL, 3600)", read)
 
-    def test_threads_that_ended_are_no_leftovers(self):
+    def test_threads_that_ended_are_not_leftovers(self):
         for text in (
             "import threading\nfor _ in range(30):\n  t = threading.Thread(target=len, args=('',))\n  t.start()\n  t.join()",
             "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n  return list(pool.map(abs, [1]))",
@@ -110,11 +110,11 @@ class CallTest(unittest.TestCase):
                 self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
 
     @posix_only
-    def test_processes_that_ended_are_no_leftovers(self):
+    def test_processes_that_ended_are_not_leftovers(self):
         for text in (
             "import subprocess, sys\nreturn subprocess.run([sys.executable, '-c', '']).returncode",
             SPAWN + "child.kill()\nchild.wait()",
-            # Ended, but nobody has asked how: such a zombie is collected.
+            # Ended, but not waited for: such a zombie is reaped.
             "import os\nif os.fork() == 0: os._exit(0)\nos.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)"
             if hasattr(os, "waitid") else "return",
         ):
@@ -125,7 +125,7 @@ class CallTest(unittest.TestCase):
 
     @posix_only
     def test_only_one_process_answers(self):
-        # The child comes back from the script as well; its parent waits for it, so its answer would come first.
+        # The child returns from the script too; its parent waits for it, so the child's answer would come first.
         text = "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nreturn 'parent' if pid else 'child'"
         self.assertEqual(self.worker.value(text), "parent")
         self.assertEqual(self.worker.value("return 1"), 1)
@@ -138,7 +138,7 @@ class CallTest(unittest.TestCase):
         self.assertEqual(self.worker.value("return 1"), 1)
 
     @posix_only
-    def test_a_child_process_does_not_hold_the_channel(self):
+    def test_a_child_process_does_not_keep_the_channel_open(self):
         # spawnv passes on every descriptor that may be inherited; subprocess would close them all.
         text = ("import os, sys\nlook = 'import os, sys\\nfound = 0\\nfor fd in range(3, 64):\\n  try: os.fstat(fd); found += 1"
                 "\\n  except OSError: pass\\nsys.exit(found)'\nreturn os.spawnv(os.P_WAIT, sys.executable, [sys.executable, '-c', look])")
@@ -194,14 +194,14 @@ class LeftoverTest(unittest.TestCase):
     def test_a_running_thread_is_reported(self):
         self.assert_left("threads", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()")
 
-    def test_a_failing_call_reports_too(self):
+    def test_a_failing_call_reports_leftovers_too(self):
         header, body = self.worker.evaluate(
             "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n1 / 0")
         self.assertEqual((header["kind"], header["leftovers"], body["line"]), ("raised", "threads", 3))
 
 
 class LifeTest(unittest.TestCase):
-    def test_says_hello_and_ready(self):
+    def test_sends_hello_and_ready(self):
         with WorkerProcess() as worker:
             self.assertEqual(worker.hello, {
                 "id": 0, "kind": "hello", "version": list(sys.version_info[:3]), "implementation": sys.implementation.name,
@@ -218,7 +218,7 @@ class LifeTest(unittest.TestCase):
         self.assertFalse(exists(worker.ready["pid"]))
 
     @posix_only
-    def test_ends_as_its_script_ends_it(self):
+    def test_exits_as_its_script_does(self):
         for text, code in (("import os\nos._exit(7)", 7), ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", -9),
                            ("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)", -15)):
             with self.subTest(text):
@@ -227,7 +227,7 @@ class LifeTest(unittest.TestCase):
                 worker.close()
                 self.assertEqual(worker.exit_code, code)
 
-    def test_boot_ends_without_a_word_when_nothing_comes(self):
+    def test_boot_ends_silently_without_input(self):
         ended = subprocess.run([sys.executable, "-c", boot_program()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, check=True)
         self.assertIn(b'"hello"', ended.stdout)

@@ -26,7 +26,7 @@ def everything(*args, **kwargs):
 
 
 class ParseQueryTest(unittest.TestCase):
-    def test_gives_the_arguments(self):
+    def test_returns_the_arguments(self):
         for request, expected in (
             ({"data": {}}, ((), {})),
             ({"data": {"x": 1, "not a name": [2], "": None}}, ((), {"x": 1, "not a name": [2], "": None})),
@@ -47,7 +47,7 @@ class ParseQueryTest(unittest.TestCase):
             self.assertTrue(math.isnan(nan))
             self.assertEqual(infinity, -math.inf)
 
-    def test_refuses_what_is_no_request(self):
+    def test_refuses_malformed_bodies(self):
         for body, message in (
             (b"", "Input body cannot be empty"),
             (b"{}", queries.NO_DATA),
@@ -75,7 +75,7 @@ class CallTest(unittest.TestCase):
     def call(self, function, *arguments, **keywords):
         return queries.call(query_object(function), arguments, keywords)
 
-    def test_gives_the_result_as_json(self):
+    def test_returns_the_result_as_json(self):
         self.assertEqual(self.call(everything, 1, "é", x=[None]), b'[[1, "\\u00e9"], {"x": [null]}]')
 
     def test_writes_results_as_evaluate_does(self):
@@ -87,7 +87,7 @@ class CallTest(unittest.TestCase):
                 with self.subTest(value, orjson=module is not None):
                     self.assertEqual(queries.call(query_object(lambda: value), (), {}, module), expected)
 
-    def test_passes_on_what_the_function_raises(self):
+    def test_propagates_what_the_function_raises(self):
         def fail():
             raise SystemExit("bye")
         with self.assertRaisesRegex(SystemExit, "bye"):
@@ -97,7 +97,7 @@ class CallTest(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'y'"):
             self.call(lambda x: 1, y=2)
 
-    def test_quotes_a_result_that_is_no_json(self):
+    def test_quotes_a_result_that_json_cannot_represent(self):
         class Mine:
             def __str__(self):
                 return "mine"
@@ -118,7 +118,7 @@ class CallTest(unittest.TestCase):
                 self.call(lambda: value)
             self.assertEqual(str(caught.exception), "Result from object query is not json serializable: " + quoted)
 
-    def test_passes_on_what_a_lazy_result_raises(self):
+    def test_propagates_what_a_lazy_result_raises(self):
         with self.assertRaises(ZeroDivisionError):
             self.call(lambda: map(lambda x: 1 / x, [1, 0]))
 
@@ -136,7 +136,7 @@ class AnswerTest(unittest.TestCase):
         self.assertEqual(queries.answer(b'[1.50,  "\\u00e9"]', self.MODEL, "the-call"),
                          b'{"response": [1.50,  "\\u00e9"], "version": 12, "model": "two words", "uuid": "the-call"}')
 
-    def test_reply_has_the_same_members_and_an_id_of_its_own(self):
+    def test_reply_has_the_same_members_and_a_unique_id(self):
         first, second = queries.reply([1], self.MODEL), queries.reply([1], self.MODEL)
         self.assertNotEqual(first.pop("uuid"), second["uuid"])
         self.assertEqual(first, {"response": [1], "version": 12, "model": "two words"})
@@ -146,14 +146,14 @@ class AnswerTest(unittest.TestCase):
         self.assertEqual(queries.etag(b"[1]"), '"%s"' % hashlib.md5(b"[1]").hexdigest())
         self.assertNotEqual(queries.etag(b"[1]"), queries.etag(b"[2]"))
 
-    def test_failure_has_tabpys_words(self):
+    def test_failure_has_tabpys_message(self):
         self.assertEqual(queries.failure("f", "ValueError : no"), {
             "message": "Error querying function 'f'",
             "info": {"uri": "f", "error": "ValueError : no", "type": "QueryFailed"}})
 
 
 class AsJsonTest(unittest.TestCase):
-    def test_gives_what_a_dashboard_would_send(self):
+    def test_returns_what_a_dashboard_would_send(self):
         for value, expected in (
             ((1, (2,)), [1, [2]]), ({1: {2}}, {"1": [2]}), (datetime.date(2020, 1, 2), "2020-01-02"), ("\ud800", "\ud800"),
             (True, True), (1.0, 1.0), (2 ** 70, 2 ** 70), ([math.inf, -math.inf], [math.inf, -math.inf]),
@@ -175,6 +175,6 @@ class AsJsonTest(unittest.TestCase):
         copy[0]["a"].append(2)
         self.assertEqual(value, [{"a": [1]}])
 
-    def test_refuses_what_json_cannot_hold(self):
+    def test_refuses_what_json_cannot_represent(self):
         with self.assertRaisesRegex(TypeError, "Object of type object is not JSON serializable"):
             queries.as_json([object()])

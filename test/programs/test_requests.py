@@ -61,7 +61,7 @@ READABLE = [
     (b'\xef\xbb\xbf{"a": "\\ud800"}', {"a": "\ud800"}),
 ]
 
-# No JSON, and what the answer says of it.
+# Invalid JSON, and the message of the answer.
 UNREADABLE = [
     (b"", "JSONDecodeError : Expecting value: line 1 column 1 (char 0)"),
     (b"  ", "JSONDecodeError : Expecting value: line 1 column 3 (char 2)"),
@@ -81,7 +81,7 @@ UNREADABLE = [
     (b"'a'", "JSONDecodeError : Expecting value: line 1 column 1 (char 0)"),
     (b'"\x01"', "JSONDecodeError : Invalid control character at: line 1 column 2 (char 1)"),
     (b"\xef\xbb\xbf\xef\xbb\xbf1", "JSONDecodeError : "),
-    (b"[1,]", "JSONDecodeError : "),  # the words differ between versions
+    (b"[1,]", "JSONDecodeError : "),  # the message differs between versions
     (b'{"a": 1,}', "JSONDecodeError : "),
     (b"{1: 2}", "JSONDecodeError : Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
     (b'"\\x"', "JSONDecodeError : "),
@@ -103,7 +103,7 @@ class ReadJsonTest(unittest.TestCase):
                 for kind in (bytes, bytearray, memoryview):
                     with self.subTest(body, orjson=module is not None, kind=kind):
                         value = requests.read_json(kind(body), module)
-                        # repr tells 1 from 1.0 and from True, and 0.0 from -0.0
+                        # repr distinguishes 1 from 1.0 and from True, and 0.0 from -0.0
                         self.assertEqual(repr(value), repr(expected))
 
     def test_reads_nan(self):
@@ -111,7 +111,7 @@ class ReadJsonTest(unittest.TestCase):
             value = requests.read_json(b'{"a": [NaN, 1]}', module)
             self.assertTrue(math.isnan(value["a"][0]))
 
-    def test_refuses_in_the_words_of_json(self):
+    def test_refuses_with_the_message_of_json(self):
         for body, expected in UNREADABLE:
             for module in MODULES:
                 for kind in (bytes, memoryview):
@@ -126,7 +126,7 @@ class ReadJsonTest(unittest.TestCase):
             with self.assertRaisesRegex(requests.MalformedJson, "^RecursionError : maximum recursion depth exceeded"):
                 requests.read_json(body)
 
-    def test_leaves_to_orjson_what_it_can_read(self):
+    def test_uses_orjson_for_what_it_can_read(self):
         class Orjson:
             @staticmethod
             def loads(body):
@@ -145,12 +145,12 @@ class ParseEvaluateTest(unittest.TestCase):
         script, arguments = self.parse(request)
         return script.bind()("tabpy", *arguments)
 
-    def test_gives_the_script_its_arguments_in_order(self):
+    def test_passes_arguments_to_the_script_in_order(self):
         data = {"_arg2": [2], "_arg1": {"a": 1}, "_arg3": None}
         self.assertEqual(self.run_request({"script": "return [_arg1, _arg2, _arg3]", "data": data}),
                          [{"a": 1}, [2], None])
 
-    def test_takes_any_number_of_arguments(self):
+    def test_accepts_any_number_of_arguments(self):
         for count in (0, 1, 16, 17, 100, 300):
             with self.subTest(count=count):
                 data = {"_arg%d" % at: at for at in range(count, 0, -1)}
@@ -187,17 +187,17 @@ class ParseEvaluateTest(unittest.TestCase):
                 self.parse(request)
             self.assertEqual((caught.exception.message, caught.exception.info), (message, {}))
 
-    def test_refuses_what_is_no_json(self):
+    def test_refuses_invalid_json(self):
         with self.assertRaises(requests.Rejected) as caught:
             self.parse(b"{")
         self.assertEqual(caught.exception.message, "Error processing script")
         self.assertRegex(caught.exception.info, "^JSONDecodeError : ")
 
-    def test_refuses_the_data_before_it_looks_at_the_script(self):
+    def test_checks_the_data_before_the_script(self):
         with self.assertRaisesRegex(requests.Rejected, "dictionary"):
             self.parse({"script": "no python", "data": []})
 
-    def test_passes_on_what_compiling_raises(self):
+    def test_propagates_what_compiling_raises(self):
         with self.assertRaises(SyntaxError):
             self.parse({"script": "return return"})
 

@@ -4,11 +4,11 @@ import unittest
 
 from worker_process import MARKER, WorkerProcess, call_id
 
-# Ways to leave the standard streams in disorder. Each must be as if it never was for the call after it.
+# Ways to break the standard streams. None of them may affect the next call.
 DISORDER = {
     "replaced": "import io, sys\nsys.stdout = sys.stderr = sys.stdin = io.StringIO()",
     "replaced by nothing": "import sys\nsys.stdout = sys.stderr = sys.stdin = None",
-    "replaced by what is no stream": "import sys\nsys.stdout = sys.stderr = 5",
+    "replaced by an object that is not a stream": "import sys\nsys.stdout = sys.stderr = 5",
     "deleted": "import sys\ndel sys.stdout, sys.stderr, sys.stdin",
     "closed": "import sys\nsys.stdout.close()\nsys.stderr.close()\nsys.stdin.close()",
     "closed by another name": "import sys\nsys.__stdout__.close()\nsys.__stderr__.buffer.close()",
@@ -34,7 +34,7 @@ class OutputTest(unittest.TestCase):
         self.addCleanup(self.worker.close)
 
     def assert_prints(self, text, *calls):
-        """That each of the scripts writes `text` between its marks."""
+        """Check that each of the scripts writes `text` between its marks."""
         for number, script in enumerate(calls, self.worker._number + 1):
             with self.subTest(script):
                 self.worker.value(script)
@@ -79,7 +79,7 @@ class OutputTest(unittest.TestCase):
     def test_keeps_the_order_of_both_streams(self):
         self.assert_prints("1\n2\n3\n4\n", "import sys\nfor at in (1, 2, 3, 4):\n  print(at, file=(sys.stdout, sys.stderr)[at % 2])")
 
-    def test_takes_what_goes_past_the_streams_without_marks(self):
+    def test_accepts_output_that_bypasses_the_streams_without_marks(self):
         self.worker.value("import os\nos.write(1, b'to 1\\n')\nos.write(2, b'to 2\\n')")
         self.worker.value("import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(5)'], check=True)")
         self.assertEqual(self.worker.printed(), "to 1\nto 2\n5\n")
@@ -89,7 +89,7 @@ class OutputTest(unittest.TestCase):
         self.assertEqual(self.worker.value("import os\nreturn len(os.read(0, 1))"), 0)
         self.assertEqual(self.worker.evaluate("return input()")[1]["type"], "EOFError")
 
-    def test_gives_back_sound_streams(self):
+    def test_restores_the_streams(self):
         check = ("import sys\nprint('é', 5)\nsys.__stdout__.write('')\nprint('\\ud800', file=sys.stderr)\n"
                  "return [sys.stdin.read(), sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__, "
                  "sys.stdout.line_buffering, sys.stdout.encoding]")
@@ -102,7 +102,7 @@ class OutputTest(unittest.TestCase):
                 self.worker.value("return 1")
                 self.assertEqual(self.worker.printed(), "")
 
-    def test_writes_what_was_printed_before_the_disorder(self):
+    def test_writes_what_was_printed_before_a_script_changed_the_streams(self):
         for name, script in DISORDER.items():
             with self.subTest(name):
                 self.worker.value("print('before')\n" + script)

@@ -63,7 +63,7 @@ class RunTest(unittest.TestCase):
         with self.assertRaises(NameError):
             run("return _arg2", 1)
 
-    def test_sees_the_arguments_alone_in_locals(self):
+    def test_sees_only_the_arguments_in_locals(self):
         self.assertEqual(run("return sorted(locals())", 1, 2), ["_arg1", "_arg2", "tabpy"])
         self.assertEqual(run("x = 1\nreturn sorted(locals())"), ["tabpy", "x"])
 
@@ -103,7 +103,7 @@ class RunTest(unittest.TestCase):
         script = scripts.Script("global json\nif _arg1: json = 5\nreturn json if type(json) is int else json.__name__", ("_arg1",))
         self.assertEqual([script.bind()(None, flag) for flag in (True, False)], [5, "json"])
 
-    def test_leaves_none_of_its_globals_behind(self):
+    def test_leaves_no_globals_behind(self):
         class Kept:
             count = 0
 
@@ -126,7 +126,7 @@ class RunTest(unittest.TestCase):
 
 
 class LineTest(unittest.TestCase):
-    def test_lines_are_the_users(self):
+    def test_line_numbers_are_the_users(self):
         for text, line, shown in (
             ("1/0", 1, "1/0"),
             ("\n\n1/0", 3, "1/0"),
@@ -169,7 +169,7 @@ class LineTest(unittest.TestCase):
 
 
 class TextTest(unittest.TestCase):
-    def test_strings_are_untouched(self):
+    def test_strings_are_unchanged(self):
         for text, expected in (
             ("return '''a\n  b\n\n\tc'''", "a\n  b\n\n\tc"),
             ("  return '''a\n  b\n\tc\n'''", "a\n  b\n\tc\n"),
@@ -217,7 +217,7 @@ class TextTest(unittest.TestCase):
             with self.subTest(text), self.assertRaises(IndentationError):
                 scripts.Script(text, ())
 
-    def test_future_imports_may_stand_first(self):
+    def test_future_imports_may_come_first(self):
         for text, expected in (
             ("from __future__ import annotations\ndef f(x: Nowhere): pass\nreturn f.__annotations__", {"x": "Nowhere"}),
             ("'doc'\nfrom __future__ import annotations\ndef f(x: No): pass\nreturn f.__annotations__", {"x": "No"}),
@@ -231,7 +231,7 @@ class TextTest(unittest.TestCase):
         with self.assertRaisesRegex(NameError, "Nowhere"):
             run("def f(x: Nowhere): pass\nreturn f.__annotations__")
 
-    def test_future_imports_may_not_stand_later(self):
+    def test_future_imports_may_not_come_later(self):
         for text in ("x = 1\nfrom __future__ import annotations", "from __future__ import annotations\nx = 1\n"
                      "from __future__ import division", "from __future__ import no_such_thing\nreturn 1"):
             with self.subTest(text), self.assertRaisesRegex(SyntaxError, "__future__|not defined"):
@@ -246,7 +246,7 @@ class TextTest(unittest.TestCase):
             with self.subTest(text), self.assertRaises(scripts.EmptyScript):
                 scripts.Script(text, ())
 
-    def test_what_is_no_python_does_not_compile(self):
+    def test_invalid_python_does_not_compile(self):
         for text in ("return return", "x = ", "(", "'", "'''", "return 1)", "def f(", "1 = x", "if True", "x = 1\\", "$",
                      "return\u00a01", "print 'x'", "nonlocal x", "break", "from math import *", "await x", "global _arg1",
                      "def f():\n  x = 1\n  global x", "lambda: (yield)\nreturn = 1", "x\u2028y", "return 1\n}"):
@@ -261,7 +261,7 @@ class TextTest(unittest.TestCase):
                 scripts.Script(text, ())
             self.assertEqual(caught.exception.lineno, line)
 
-    def test_text_that_python_cannot_take_does_not_compile(self):
+    def test_text_that_python_cannot_parse_does_not_compile(self):
         for text in ("return 1\x00", "return '\x00'", "\x00"):
             with self.subTest(text), self.assertRaisesRegex((SyntaxError, ValueError), "null byte"):
                 scripts.Script(text, ())
@@ -269,7 +269,7 @@ class TextTest(unittest.TestCase):
             scripts.Script("return '\ud800'", ())
 
     def test_a_script_cannot_leave_the_function(self):
-        # Text that would end a function it is pasted into is no more than text here.
+        # Text that would end a function if it were pasted into it is only text here.
         with self.assertRaises(SyntaxError):
             scripts.Script("return 1\n)\nx = 2", ())
         self.assertEqual(run("return 'x'\ndef _user_script(): pass"), "x")
@@ -284,7 +284,7 @@ class TextTest(unittest.TestCase):
 
 class PresetTest(unittest.TestCase):
     def imported_by(self, text, *missing):
-        """The modules that binding and running the script asks for."""
+        """The modules that binding and running the script imports."""
         real, asked = importlib.import_module, []
 
         def import_module(name):
@@ -303,7 +303,7 @@ class PresetTest(unittest.TestCase):
                     pass
         return sorted(asked)
 
-    def test_names_are_there_without_import(self):
+    def test_names_are_available_without_import(self):
         for text, expected in (
             ("return json", json), ("return logging", logging), ("return uuid", uuid),
             ("return timedelta", datetime.timedelta), ("return json.dumps([1])", "[1]"),
@@ -314,7 +314,7 @@ class PresetTest(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(run(text), expected)
 
-    def test_they_are_imported_when_used_and_once_a_script(self):
+    def test_they_are_imported_when_used_and_once_per_script(self):
         for text, expected in (
             ("return json", ["json"]), ("return json, uuid, timedelta", ["datetime", "json", "uuid"]),
             ("return 1", []), ("return tabpy.json if 0 else 1", []), ("json = 1\nreturn json", []),
@@ -357,19 +357,19 @@ class ScriptCacheTest(unittest.TestCase):
     def setUp(self):
         self.cache = scripts.ScriptCache()
 
-    def test_gives_the_same_script_for_the_same_text_and_names(self):
+    def test_returns_the_same_script_for_the_same_text_and_names(self):
         first = self.cache.get("return 1", ("_arg1",))
         self.assertIs(self.cache.get("return 1", ("_arg1",)), first)
         self.assertIsNot(self.cache.get("return 1", ("_arg1", "_arg2")), first)
         self.assertIsNot(self.cache.get("return 1 ", ("_arg1",)), first)
 
-    def test_keeps_nothing_that_does_not_compile(self):
+    def test_does_not_keep_a_script_that_does_not_compile(self):
         for text, error in (("return return", SyntaxError), ("# c", scripts.EmptyScript)):
             for _ in range(2):
                 with self.assertRaises(error):
                     self.cache.get(text, ())
 
-    def test_lets_the_least_recently_used_go(self):
+    def test_evicts_the_least_recently_used(self):
         with mock.patch.object(scripts, "CACHE_SCRIPTS", 3):
             one, two, three = (self.cache.get("return %d" % at, ()) for at in (1, 2, 3))
             self.assertIs(self.cache.get("return 1", ()), one)
@@ -378,7 +378,7 @@ class ScriptCacheTest(unittest.TestCase):
             self.assertIs(self.cache.get("return 3", ()), three)
             self.assertIsNot(self.cache.get("return 2", ()), two)
 
-    def test_is_bounded_by_characters(self):
+    def test_is_limited_by_characters(self):
         def text(at, size):
             return ("return %d #" % at).ljust(size, "x")
 
@@ -389,19 +389,19 @@ class ScriptCacheTest(unittest.TestCase):
             self.assertIs(self.cache.get(text(1, 40), ()), one)
             self.assertIsNot(self.cache.get(text(2, 40), ()), two)
 
-    def test_keeps_no_script_that_is_larger_than_it(self):
+    def test_does_not_keep_a_script_larger_than_its_limit(self):
         with mock.patch.object(scripts, "CACHE_CHARACTERS", 100):
             small = self.cache.get("return 1", ())
             large = "return 2 #" + "x" * 100
             script = self.cache.get(large, ())
             self.assertEqual(script.bind()(None), 2)
             self.assertIsNot(self.cache.get(large, ()), script)
-            # It made room for the large one; what comes after is kept again.
+            # It was evicted for the large one; later scripts are kept again.
             again = self.cache.get("return 1", ())
             self.assertIsNot(again, small)
             self.assertIs(self.cache.get("return 1", ()), again)
 
-    def test_counts_what_it_holds(self):
+    def test_counts_the_characters_that_it_keeps(self):
         with mock.patch.object(scripts, "CACHE_SCRIPTS", 5), mock.patch.object(scripts, "CACHE_CHARACTERS", 60):
             for at in range(200):
                 self.cache.get("return %d" % (at % 13), ("_arg1",) * (at % 2))

@@ -56,7 +56,7 @@ async function runUnitTests(python: Interpreter): Promise<string> {
 
 for (const interpreter of refused) {
   test.concurrent(
-    `boot.py says hello on ${nameOf(interpreter)}`,
+    `boot.py sends hello on ${nameOf(interpreter)}`,
     async () => {
       const boot = Bun.spawn([interpreter.file, "-c", bootProgram], {
         stdin: "ignore",

@@ -1,6 +1,6 @@
-"""A real worker for tests: the boot program in a process of its own, spoken to as the server speaks to it.
+"""A real worker for tests: the boot program in a process of its own, used as the server uses it.
 
-Reads and writes frames by its own few lines, so that a change of the format on the Python side alone is seen.
+Reads and writes frames with code of its own, so that a change of the format only on the Python side is noticed.
 """
 
 import json
@@ -55,7 +55,7 @@ class WorkerProcess:
         self.asked = []
         self.revision = 1
         self._number = 0
-        self._log = tempfile.TemporaryFile()  # a file, not a pipe: whatever is printed, nobody waits for us
+        self._log = tempfile.TemporaryFile()  # a file, not a pipe: the worker never waits for this process to read it
         self._log_read = 0
         self._folder = tempfile.TemporaryDirectory()
         self.folder = os.path.realpath(self._folder.name)
@@ -90,16 +90,16 @@ class WorkerProcess:
         return self.reply(self.post({"kind": "evaluate", "revision": self.revision, **members}, request))
 
     def query(self, model, data, call_id="the-call"):
-        """Call a deployed function; (header, body) of the reply."""
+        """Call a deployed function; returns (header, body) of the reply."""
         body = data if type(data) is bytes else json.dumps({"data": data}).encode("ascii")
         return self.reply(self.post({"kind": "query", "model": model, "callId": call_id}, body))
 
     def load(self, model):
-        """See whether an archive loads; (header, body) of the reply, or None when the worker ended."""
+        """Check whether an archive loads; returns (header, body) of the reply, or None when the worker ended."""
         return self.reply(self.post({"kind": "load", "model": model}, b""))
 
     def post(self, header, body):
-        """Send a call without waiting for its reply; its number."""
+        """Send a call without waiting for its reply; returns its number."""
         self._number += 1
         self._write_frame({"id": self._number, "callId": call_id(self._number), **header}, body)
         return self._number
@@ -121,14 +121,14 @@ class WorkerProcess:
             self._write_frame({"id": number, "kind": "resolved"}, json.dumps(answer).encode("ascii"))
 
     def printed(self):
-        """What came on descriptor 2 since the last time that this was asked, as text."""
-        # Not the file's own offset: the worker writes at that one.
+        """The text written to descriptor 2 since the last call of this method."""
+        # At an offset of our own: the worker writes at the file's offset.
         data = os.pread(self._log.fileno(), 1 << 24, self._log_read)
         self._log_read += len(data)
         return data.decode("utf-8")
 
     def close(self):
-        """End it as a server does that goes away, and wait for its end."""
+        """Close its channel, as a server that goes away does, and wait for its end."""
         if self.exit_code is None:
             self._process.stdin.close()
             self._process.stdout.close()
@@ -149,7 +149,7 @@ class WorkerProcess:
         head_size, body_size = struct.unpack("<II", lengths)
         header = json.loads(self._take(head_size))
         if header["kind"] in ("result", "raised", "rejected", "returned"):
-            took = header.pop("took")  # no two calls take the same time
+            took = header.pop("took")  # it differs from call to call
             assert type(took) is int and took >= 0, took
         return header, self._take(body_size)
 

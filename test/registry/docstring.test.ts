@@ -30,7 +30,7 @@ test("escapeDocstring() writes what Python's unicode_escape reads", () => {
   expect(askPython("decode", texts.map(escapeDocstring))).toEqual([...texts]);
 });
 
-test("escapeDocstring() writes one line of ASCII without outer spaces", () => {
+test("escapeDocstring() writes one line of ASCII without leading or trailing spaces", () => {
   for (const text of texts) expect(escapeDocstring(text)).toMatch(/^(?:[!-~](?:[ -~]*[!-~])?)?$/);
 });
 

@@ -103,9 +103,9 @@ test("an archive that is installed while the load of an earlier one ends is kept
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("one") });
   await one.loading("one");
   const place = join(one.folder, "query_objects", "f", "2");
-  mkdirSync(place); // as a deployment leaves it that has not written state.ini yet
+  mkdirSync(place); // as after a deployment that has not written state.ini yet
   writeFileSync(join(place, "pickle_archive"), "two");
-  mkdirSync(join(one.folder, "query_objects", "f", "0")); // what there is to remove
+  mkdirSync(join(one.folder, "query_objects", "f", "0")); // the archive to remove
   release();
   await one.registry.settled(5000);
   await one.registry.stop();
@@ -118,7 +118,7 @@ test("an archive that was moved aside while it was loaded is kept", async () => 
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("one") });
   await one.loading("one");
   const home = join(one.folder, "query_objects", "f");
-  renameSync(join(home, "1"), join(home, "replaced-1")); // as a deployment does that has not written state.ini yet
+  renameSync(join(home, "1"), join(home, "replaced-1")); // as in a deployment that has not written state.ini yet
   mkdirSync(join(home, "1"));
   writeFileSync(join(home, "1", "pickle_archive"), "two");
   release();
@@ -150,7 +150,7 @@ test("a function that never loaded can't be called", async () => {
   });
 });
 
-test("a removed function is unknown at once, also while it loads", async () => {
+test("a removed function is unknown at once, even while it loads", async () => {
   await using one = openRegistry();
   const release = one.hold("slow");
   await one.registry.add({ name: "f", type: "model", src_path: one.stage("slow") });
@@ -181,7 +181,7 @@ test("a function with the name of a removed one never serves the archives that w
   await one.add("f", "removed");
   await one.registry.remove("f");
   for (const left of ["1", "replaced-1", "2"]) {
-    const folder = join(one.folder, "query_objects", "f", left); // a server was killed while it removed
+    const folder = join(one.folder, "query_objects", "f", left); // a server was killed during the removal
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "pickle_archive"), "removed");
   }

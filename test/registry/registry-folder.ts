@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 export interface TestRegistry extends AsyncDisposable {
   readonly registry: Registry;
   readonly folder: string;
-  /** Text of each archive that was loaded, and where: `own` or `shared`. */
+  /** Text of each archive that was loaded, and the process: `own` or `shared`. */
   readonly loads: readonly string[];
   readonly logLines: readonly string[];
   /** Messages of the audit log. */
@@ -24,7 +24,7 @@ export interface TestRegistry extends AsyncDisposable {
   stage(text: string, name?: string): string;
   /** Deploy an archive and wait for its load: version 1. */
   add(name: string, text: string, body?: object): Promise<void>;
-  /** The same for a new version or for the present one. */
+  /** The same for a new version or for the current one. */
   update(name: string, text: string, body?: object): Promise<void>;
   /** The text of the archive that serves `name`, or the reason why none does. */
   serves(name: string): string;
@@ -120,7 +120,7 @@ function textOf({ archive }: Model): string {
   return readFileSync(archive, "utf8");
 }
 
-/** Another registry on the same folder, after its loads at the start. */
+/** Another registry on the same folder, after its loads at start-up. */
 export async function restart(one: TestRegistry): Promise<TestRegistry> {
   const again = openRegistry({ folder: one.folder });
   await again.registry.start();

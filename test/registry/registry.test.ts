@@ -37,7 +37,7 @@ test("add() deploys version 1 with the members of the body", async () => {
   expect(again.registry.list()).toEqual(answer);
 });
 
-test("get() shows one endpoint as list() does, and knows no other names", async () => {
+test("get() shows one endpoint as list() does, and is undefined for other names", async () => {
   await using one = openRegistry();
   await one.add("f", "code");
   expect(pythonJson(one.registry.get("f"))).toBe(pythonJson(one.registry.list().f));
@@ -145,7 +145,7 @@ for (const [what, body, message] of badAdds) {
 
 const goodNames = ["a", "-", "_", "7", "a b", "__proto__", "constructor", "DEFAULT", "x".repeat(255)];
 for (const name of goodNames) {
-  test(`add(), update() and remove() take the name ${name.slice(0, 20)}`, async () => {
+  test(`add(), update() and remove() accept the name ${name.slice(0, 20)}`, async () => {
     await using one = openRegistry();
     await one.add(name, "old");
     await one.update(name, "new", newVersion);

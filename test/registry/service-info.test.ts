@@ -75,7 +75,7 @@ Revision Number = 1
     test(`has defaults for ${what}`, () => expect(read(state)).toEqual(unset));
   }
 
-  test("has defaults for a folder that isn't there", () => {
+  test("has defaults for a missing folder", () => {
     expect(readServiceInfo(join(tmpdir(), "no-such-folder"))).toEqual(unset);
   });
 

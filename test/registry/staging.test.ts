@@ -8,9 +8,9 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openRegistry } from "./registry-folder.ts";
 
 const outside = "src_path must be a folder inside the upload destination";
-const noArchive = "src_path must hold a file pickle_archive";
+const noArchive = "src_path must contain a file pickle_archive";
 
-/** Makes `staging` below `folder`, and `elsewhere` beside it, which has an archive too. */
+/** Makes `staging` below `folder`, and beside it `elsewhere`, which contains an archive too. */
 function place(folder: string): { staging: string; elsewhere: string; good: string } {
   const staging = join(folder, "staging");
   const good = join(staging, "endpoints", "f", "1");
@@ -90,7 +90,7 @@ for (const [what, path, message] of badSources) {
   });
 }
 
-test("source() finds a folder inside, also by a detour and where the state folder is a link", async () => {
+test("source() finds a folder inside, even by a detour or when the state folder is a link", async () => {
   using folder = temporaryFolder();
   const { good, staging } = place(folder.path);
   symlinkSync(folder.path, join(folder.path, "state"));
@@ -120,7 +120,7 @@ test("a deployment refuses a link among its files, and leaves nothing", async ()
   symlinkSync("/etc/passwd", join(source, "more", "link"));
   await expect(one.registry.add({ name: "f", type: "model", src_path: source })).rejects.toMatchObject({
     code: "bad-request",
-    message: expect.stringContaining("src_path must hold files and folders only"),
+    message: expect.stringContaining("src_path must contain only files and folders"),
   });
   expect(readdirSync(join(one.folder, "query_objects", "f"))).toEqual([]);
 });

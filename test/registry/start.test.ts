@@ -1,4 +1,4 @@
-// What a start loads, and which archive serves when archives were changed between.
+// What a start loads, and which archive serves when archives were changed meanwhile.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ test("of several earlier versions the newest that loads serves after a restart",
   );
 });
 
-test("a start loads every model, one after the other in a shared process, and serves meanwhile", async () => {
+test("start() loads every model, one after the other in a shared process, and serves meanwhile", async () => {
   await using one = openRegistry();
   for (const name of ["a", "b", "c"]) await one.add(name, `code of ${name}`);
   await one.registry.add({ name: "alias", type: "alias", target: "a" });
@@ -55,7 +55,7 @@ test("a start loads every model, one after the other in a shared process, and se
   ).toHaveLength(1);
 });
 
-test("a start doesn't load a function that was removed before its turn", async () => {
+test("start() doesn't load a function that was removed before its turn", async () => {
   await using one = openRegistry();
   await one.add("a", "first");
   await one.add("b", "second");
@@ -78,7 +78,7 @@ const broken: Readonly<Record<string, (place: string) => void>> = {
   },
 };
 for (const [what, breakIt] of Object.entries(broken)) {
-  test(`a start where an archive ${what} reports it and serves the rest`, async () => {
+  test(`start() with an archive that ${what} reports it and serves the rest`, async () => {
     await using one = openRegistry();
     await one.add("a", "first");
     await one.add("b", "second");
@@ -95,7 +95,7 @@ for (const [what, breakIt] of Object.entries(broken)) {
   });
 }
 
-test("a start after a deployment was killed between its two renames serves the archive moved aside", async () => {
+test("start() after a deployment that was killed between its two renames serves the archive moved aside", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   const home = join(one.folder, "query_objects", "f");
@@ -111,7 +111,7 @@ test("a start after a deployment was killed between its two renames serves the a
   expect(archivesOf(again, "f")).toEqual(["1"]);
 });
 
-test("a start serves TabPy's archives where TABPY_QUERY_OBJECT_PATH names another folder", async () => {
+test("start() serves TabPy's archives when TABPY_QUERY_OBJECT_PATH names another folder", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   await using again = openRegistry({ folder: one.folder, queryObjectPath: join(one.folder, "elsewhere") });

@@ -19,12 +19,12 @@ def parser():
 
 
 def canonical(text):
-    """One text for all JSON of the same value; 1 and 1.0 are two."""
+    """The same text for all JSON of the same value; 1 and 1.0 differ."""
     return json.dumps(json.loads(text), sort_keys=True)
 
 
 def read(text):
-    """Sections beside the endpoints, and of each endpoint its record and its docstring."""
+    """The sections other than endpoints, and the record and the docstring of each endpoint."""
     state = parser()
     state.read_file(io.TextIOWrapper(io.BytesIO(text.encode("utf-8")), encoding="utf-8"))
     endpoints = {name: [canonical(state.get(VERSIONS, name)),

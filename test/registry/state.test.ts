@@ -65,7 +65,7 @@ test("readState() reads 200 registries as TabPy writes them, docstrings escaped 
     expect(found.map((one) => [one.name, one.docstring])).toEqual(
       endpoints.map(([name, , doc]) => [name, doc]),
     );
-    // As values: members whose names are whole numbers come first here.
+    // As values: JavaScript puts members whose names are integers first.
     expect(found.map((one) => parseExactJson(pythonJson(endpointRecord(one))))).toEqual(
       endpoints.map(([, record]) => parseExactJson(record)),
     );
@@ -86,7 +86,7 @@ test("a hundred rewrites of a state file change its revision number and nothing 
   const odd = "\n[Meta]\nMine = 100%% [x]\n\tand more\nRevision Number = 41\n\n[Other]\nKey = \n\n";
   for (const text of [...texts.slice(0, 10), ...python.writes.slice(0, 10).map((one) => one.text)]) {
     writeFileSync(path, text.slice(0, text.lastIndexOf("\n[Meta]\n")) + odd);
-    await rewrite(folder.path, () => 0); // escapes what is raw
+    await rewrite(folder.path, () => 0); // escapes raw docstrings
     const once = readFileSync(path, "utf8");
     for (let times = 0; times < 5; times++) await rewrite(folder.path, random);
     expect(readFileSync(path, "utf8")).toBe(once.replace("Revision Number = 42", "Revision Number = 47"));
@@ -214,7 +214,7 @@ async function textOf(registry: readonly StateCase[]): Promise<string> {
   return readFileSync(join(folder.path, "state.ini"), "utf8");
 }
 
-/** Read the file, put one endpoint in again and write it; all of them for a random that is always 0. */
+/** Read the file, set one endpoint again and write it; all of them when `random` is always 0. */
 async function rewrite(folder: string, random: (below: number) => number): Promise<void> {
   const state = readState(folder);
   const endpoints = [...endpointsOf(state).values()];

@@ -100,7 +100,7 @@ test("a function that another process removed and deployed again in the same sec
   expect(other.loads).toEqual(["old, shared", "new, own"]);
 });
 
-test("a change first reads what another process did, also in the same second", async () => {
+test("a change first reads what another process did, even in the same second", async () => {
   await using both = await openTwo();
   const { one, other } = both;
   await replaceInOneSecond(one);
@@ -124,7 +124,7 @@ test("while one process loads what another has deployed it serves an archive tha
   release();
 });
 
-test("a process never takes its own change for another's: a deployment is loaded once", async () => {
+test("a process never mistakes its own change for another's: a deployment is loaded once", async () => {
   await using one = openRegistry();
   for (let round = 0; round < 10; round++) {
     const deployed = one.add(`f${round}`, `code ${round}`);
@@ -184,7 +184,7 @@ for (const [what, damage, message] of damages) {
   });
 }
 
-test("refresh() logs a fault again after the state file was valid between", async () => {
+test("refresh() logs a fault again after the state file was valid meanwhile", async () => {
   await using one = openRegistry();
   await one.add("f", "old");
   const path = join(one.folder, "state.ini");
@@ -222,7 +222,7 @@ test("two processes that deploy into one folder concurrently lose nothing", asyn
   );
   expect(Object.keys(one.registry.list()).sort()).toEqual(expected.sort());
   expect(expected.map(one.serves)).toEqual(expected.map((name) => `new code of ${name}`));
-  // Each began with a file of revision 1, or with what the other had written: 15 deployments and 15 changes each.
+  // Each started from revision 1 or from what the other had written: 15 deployments and 15 changes each.
   expect(readFileSync(join(folder.path, "state.ini"), "utf8")).toContain("Revision Number = 61\n");
 });
 

@@ -138,7 +138,7 @@ test("an upload is moved when it is deployed, and once", async () => {
   expect(readdirSync(place)).toEqual(["pickle_archive"]);
   expect(existsSync(path)).toBe(false);
   expect(one.serves("f")).toBe("code");
-  // What another client puts there by hand is copied again.
+  // A file that another client puts there by hand is copied again.
   mkdirSync(path);
   writeFileSync(join(path, "pickle_archive"), "by hand");
   await one.registry.update("f", { src_path: path });
@@ -155,7 +155,7 @@ test("an upload that is refused when it is deployed can be deployed again", asyn
   expect(one.serves("f")).toBe("code");
 });
 
-test("an upload during a deployment from the same folder is stored whole", async () => {
+test("an upload during a deployment from the same folder is stored completely", async () => {
   await using one = openRegistry();
   const path = await one.registry.receiveUpload("f", "1", Readable.from([Buffer.from("first")]), 0);
   const bytes = new Readable({ read() {} });

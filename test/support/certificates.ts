@@ -8,7 +8,7 @@ export interface CertificateOptions {
   readonly names?: string;
   readonly startsInDays?: number;
   readonly endsInDays?: number;
-  /** Sign it with the intermediate authority, and put that one's certificate behind it unless `isAlone`. */
+  /** Sign it with the intermediate authority, whose certificate follows it unless `isAlone`. */
   readonly isChained?: boolean;
   readonly isAlone?: boolean;
   readonly passphrase?: string;

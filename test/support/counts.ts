@@ -20,12 +20,12 @@ export async function checkCases<T>(
   }
 }
 
-/** Note that the running test checks `count` cases and not one. */
+/** Record that the running test checks `count` cases and not one. */
 export function countCases(count: number): void {
   note(`cases ${count}`);
 }
 
-/** Note tests that ran inside the running test, by a line that begins with `N passed, M failed`. */
+/** Record tests that ran inside the running test, from a line that starts with `N passed, M failed`. */
 export function countTests(summary: string): void {
   const [, passed, failed] = /^(\d+) passed, (\d+) failed/.exec(summary) ?? [];
   if (passed === undefined) throw new Error(`expected "N passed, M failed", got "${summary}"`);

@@ -1,4 +1,4 @@
-// A logger for tests of parts that take one: every record at once as a line in TabPy's default form.
+// A logger for tests of parts that take one: every record at once as a line in TabPy's default format.
 
 import { defaultFormat } from "../../src/logging/config/sections.ts";
 import { createFormatter } from "../../src/logging/format/formatter.ts";

@@ -2,9 +2,9 @@
 
 import { connect, createServer, type Socket } from "node:net";
 
-/** Below the ports that systems choose by themselves, so that no connection takes one before a server does. */
+/** Below the ephemeral ports, so that no connection takes one before a server does. */
 const ports = { first: 20_000, count: 12_000 };
-/** Each process begins elsewhere, and no port is given twice. */
+/** Each process starts at a different port, and no port is returned twice. */
 let given = (process.pid * 3001) % ports.count;
 
 /** A port that nobody listened on a moment ago. */

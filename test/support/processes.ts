@@ -29,7 +29,7 @@ export function describeProcess(pid: number): string {
   }
 }
 
-/** Send SIGKILL, also to a process that may have ended. */
+/** Send SIGKILL to a process that may have ended. */
 export function killProcess(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

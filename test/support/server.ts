@@ -121,7 +121,7 @@ export class TestServer {
     );
   }
 
-  /** Path of a file in this server's folder, by which scripts and tests tell each other something. */
+  /** Path of a file in this server's folder, for communication between scripts and tests. */
   path(name: string): string {
     return join(this.folder, name);
   }
@@ -161,7 +161,7 @@ export class TestServer {
     return code;
   }
 
-  /** Check once that a server that has ended left nothing; then remove its folder. A process that is left is killed. */
+  /** Check once that a server that has ended left nothing, and remove its folder. Kills any process that is left. */
   async expectNothingLeft(timeoutMs = 8000): Promise<void> {
     if (this.#isChecked) return;
     this.#isChecked = true;
@@ -210,7 +210,7 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
   }
 }
 
-/** Stop a server, and start another one with what it left in its state folder. */
+/** Stop a server, and start another one with a copy of its state folder. */
 export async function restart(server: TestServer, options: StartOptions = {}): Promise<TestServer> {
   server.process.kill("SIGTERM");
   await server.exited;

@@ -1,4 +1,4 @@
-// A small file system of its own, to fill up.
+// Mounts a small file system that a test can fill.
 
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";

@@ -1,6 +1,6 @@
-// Waiting for something that tells nobody: a line in a log, a file, the end of a process.
+// Waits for things that send no event: a line in a log, a file, the end of a process.
 
-/** Poll until `isTrue` holds; after `timeoutMs` throw an error that says what was waited for. */
+/** Poll until `isTrue` returns true; after `timeoutMs` throw an error that names what was awaited. */
 export async function until(
   what: string | (() => string),
   isTrue: () => boolean | Promise<boolean>,

@@ -84,7 +84,7 @@ describe.skipIf(chromium === undefined)("the page at / in a browser", () => {
     expect(page.log).not.toMatch(/Content[- ]Security[- ]Policy|Refused to/i);
   });
 
-  test("has settings, links and the address of this server on it", () => {
+  test("contains settings, links and the address of this server", () => {
     expect(page.dom).toContain("TABPY_EVALUATE_TIMEOUT");
     expect(page.dom).toContain('href="/info"');
     expect(page.dom).toMatch(/localhost:\d+\/evaluate/);

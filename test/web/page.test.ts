@@ -108,7 +108,7 @@ describe("renderPage()", () => {
     expect(first).toContain("<p>Adds two columns</p>");
     expect(first).toContain("<pre>Adds row by row.\n\n    x : list of float</pre>");
     expect(first).toContain("&quot;input&quot;: [");
-    expect(second).toContain("alias, version 3, stands for add<");
+    expect(second).toContain("alias, version 3, refers to add<");
     expect(second).not.toContain("<pre>");
     expect(text).not.toContain("No function is deployed yet");
   });

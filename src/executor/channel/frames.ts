@@ -1,9 +1,9 @@
-// The channel between the server and a worker: frames over a pair of pipes, the same both ways.
+// The channel between the server and a worker: frames over a pair of pipes, the same in both directions.
 //
 //     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 //
 // The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
-// script's own bytes, untouched. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
+// script's own bytes. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
 //
 // server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
 //                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
@@ -19,8 +19,8 @@
 //                    returned  reply: the call was not started, because its `notAfter` had passed
 //
 // A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
-// that all processes of a machine share. The worker starts it before that instant and after it has written the reply of
-// the call before, or never. So the server knows, without asking, when it may give the call to another worker:
+// that all processes of a machine share. The worker starts it before that instant, after it has written the previous
+// reply, or never. So the server knows, without asking, when it may give the call to another worker:
 //
 //     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
 //     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
@@ -33,14 +33,14 @@ import { byteLength } from "../executor.ts";
 import type { Header } from "./messages.ts";
 
 /**
- * A larger header isn't the worker's: a script has written to the channel. The largest one has the text of a function,
- * 8192 characters, each of them up to two escapes of six bytes.
+ * A larger header isn't from the worker: a script has written to the channel. The largest one contains the text of a
+ * function: 8192 characters, each of them up to two escapes of six bytes.
  */
 export const maxHeaderBytes = 128 * 1024;
 /** The largest result that a worker may send: 1 GiB. */
 export const maxBodyBytes = 1024 * 1024 * 1024;
 
-/** Bodies up to this size go out in one write with their header, larger ones in parts of it. */
+/** Bodies up to this size are written together with their header, larger ones in parts of this size. */
 const partBytes = 64 * 1024;
 
 const nothing = Buffer.alloc(0);
@@ -102,7 +102,7 @@ function cut(piece: Uint8Array): Uint8Array[] {
   return parts;
 }
 
-/** A frame whose body has come in part. */
+/** A frame whose body has arrived in part. */
 interface Opened {
   readonly header: Header;
   readonly body: Buffer;
@@ -112,7 +112,7 @@ interface Opened {
 /** Cuts a stream of bytes into frames. */
 export class FrameDecoder {
   readonly #onFrame: (header: Header, body: Buffer) => void;
-  /** The part of the lengths and the header that has come. */
+  /** The part of the lengths and the header that has arrived. */
   #started: Buffer = nothing;
   #opened: Opened | undefined;
 
@@ -120,7 +120,7 @@ export class FrameDecoder {
     this.#onFrame = onFrame;
   }
 
-  /** Whether a frame has come in part. */
+  /** Whether a frame has arrived in part. */
   get isInsideFrame(): boolean {
     return this.#opened !== undefined || this.#started.length > 0;
   }
@@ -132,7 +132,7 @@ export class FrameDecoder {
     }
   }
 
-  /** Take lengths and header, and the body too when it is there; what is left of `chunk`. */
+  /** Read the lengths and the header, and the body when it is complete; returns the rest of `chunk`. */
   #open(chunk: Buffer): Buffer {
     const data = this.#started.length === 0 ? chunk : Buffer.concat([this.#started, chunk]);
     this.#started = data;
@@ -155,7 +155,7 @@ export class FrameDecoder {
     return data.subarray(end);
   }
 
-  /** Copy what has come to its place in the body; what is left of `chunk`. */
+  /** Copy what has arrived to its place in the body; returns the rest of `chunk`. */
   #fill(opened: Opened, chunk: Buffer): Buffer {
     const { header, body, filled } = opened;
     const piece = chunk.subarray(0, body.length - filled);

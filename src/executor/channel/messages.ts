@@ -19,7 +19,7 @@ export interface HelloHeader {
 export interface StartHeader {
   readonly id: 0;
   readonly kind: "start";
-  /** Starts the lines of the log pipe that mark which call printed what (script-output.ts). */
+  /** Prefix of the lines on the log pipe that mark which call printed what (script-output.ts). */
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
   readonly orjson: boolean;
@@ -33,7 +33,7 @@ export interface StartHeader {
 export interface ReadyHeader {
   readonly id: 0;
   readonly kind: "ready";
-  /** Process id of the worker; its parent, the reaper, has another one. */
+  /** Process id of the worker; its parent, the reaper, has a different one. */
   readonly pid: number;
   /** The monotonic clock in microseconds, at the time of writing. */
   readonly clock: number;
@@ -51,7 +51,7 @@ export interface EvaluateHeader extends CallHeader {
   readonly kind: "evaluate";
   /** The worker may reuse earlier answers to `resolve` while this is the same. */
   readonly revision: number;
-  /** The reply shall carry the text of the function. */
+  /** The reply should contain the text of the function. */
   readonly function?: true;
 }
 
@@ -67,7 +67,7 @@ export interface LoadHeader extends CallHeader {
   readonly model: Model;
 }
 
-/** Ends a call. Body: of `result` the JSON of the answer, of `raised` a Raised, of `rejected` a Rejected. */
+/** Ends a call. Body: the answer's JSON for `result`, a Raised for `raised`, a Rejected for `rejected`. */
 export interface ReplyHeader {
   readonly id: number;
   readonly kind: "result" | "raised" | "rejected" | "returned";

@@ -1,6 +1,6 @@
-// What scripts print: bytes of a worker's log pipe to log lines with the id of the call that printed them. The worker
-// marks what goes through sys.stdout and sys.stderr (programs/worker/script_output.py). The rest, from C code or
-// subprocesses, counts to the call that runs.
+// What scripts print: from the bytes of a worker's log pipe to log lines with the id of the call that printed them.
+// The worker marks what goes through sys.stdout and sys.stderr (programs/worker/script_output.py). The rest, from C
+// code or subprocesses, is attributed to the call that runs.
 
 import type { Readable } from "node:stream";
 
@@ -8,7 +8,7 @@ import type { Readable } from "node:stream";
 const maxLineBytes = 8 * 1024;
 /** A call's output beyond this many bytes is counted, not logged. */
 export const maxOutputBytesPerCall = 1024 * 1024;
-/** A mark has the id of a call; a script may have written anything in its place. */
+/** A mark with the id of a call. Checked, because a script may write anything after the marker. */
 const markedId = /^(begin|end) ([\x21-\x7e]{1,128})$/;
 
 const lineFeed = 10;
@@ -20,14 +20,14 @@ export type OutputLine = (callId: string | undefined, line: string) => void;
 export class OutputReader {
   readonly #marker: Buffer;
   readonly #onLine: OutputLine;
-  /** The last call that the worker started: lines without marks are counted to it. */
+  /** The last call that the worker started: lines without marks are attributed to it. */
   #running: string | undefined;
   /** The call whose begin mark was read, until its end mark. */
   #marked: string | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #loggedBytes = 0;
   #droppedBytes = 0;
-  /** The call whose bytes these are. */
+  /** The call that these bytes are counted for. */
   #countedCall: string | undefined;
 
   constructor(pipe: Readable, marker: string, onLine: OutputLine) {
@@ -38,7 +38,7 @@ export class OutputReader {
     pipe.on("error", () => this.#end());
   }
 
-  /** Lines without marks are counted to this call from now on. */
+  /** Lines without marks are attributed to this call from now on. */
   setRunning(callId: string): void {
     // Clients choose ids, and may choose the same one for each request.
     if (callId === this.#running && this.#marked === undefined) this.#startCount(undefined);

@@ -16,10 +16,10 @@ export class InterpreterChoice {
   constructor(commands: readonly Command[]) {
     this.#commands = commands;
     this.found = this.#found.promise;
-    this.found.catch(() => {}); // main.ts waits for it, later
+    this.found.catch(() => {}); // main.ts awaits it later
   }
 
-  /** The chosen one, or the one to try; undefined when none is left. */
+  /** The chosen interpreter, or the next one to try; undefined when none is left. */
   get command(): Command | undefined {
     return this.#commands[0];
   }
@@ -34,7 +34,7 @@ export class InterpreterChoice {
     this.#found.resolve();
   }
 
-  /** `command` didn't start a worker. Whether it was passed over, for the next one if there is any. */
+  /** `command` didn't start a worker. Returns whether it was passed over, in favour of the next one if any. */
   passOver(command: Command, error: unknown): boolean {
     const isRefused = error instanceof TabPyError && error.code === "config";
     if (this.#isMade || (!isRefused && this.#commands.length === 1)) return false;

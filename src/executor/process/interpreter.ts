@@ -64,7 +64,7 @@ export function commandText(command: Command): string {
 }
 
 function findCommand(text: string, env: NodeJS.ProcessEnv): Command | undefined {
-  // A path may hold spaces: the whole text first, then a command with arguments.
+  // A path may contain spaces: the whole text first, then a command with arguments.
   const whole = findProgram(text, env);
   if (whole !== undefined) return { file: whole, args: [] };
   const [name, ...args] = text.split(/\s+/).filter((part) => part !== "");

@@ -14,7 +14,7 @@ const intervalMs = 100;
 /**
  * Measure `workers()` ten times a second and report each one whose resident memory is over `limitBytes`.
  *
- * @returns ends the watch.
+ * @returns a function that stops measuring.
  */
 export function watchMemory<W extends Measured>(
   workers: () => Iterable<W>,

@@ -1,4 +1,4 @@
-// How a worker process is made: the user's Python with the boot program, in a session of its own, three pipes.
+// Spawns a worker process: the user's Python with the boot program, in a session of its own, with three pipes.
 // Nothing else knows that a worker is a local process.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -17,7 +17,7 @@ export interface WorkerProcess {
   readonly output: Readable;
   /** What scripts print, and what Python prints when it can't start. */
   readonly log: Readable;
-  /** Resolves when the process and everything that it started is gone, with a text on how it ended. */
+  /** Resolves when the process and everything that it started is gone, with a description of how it ended. */
   readonly ended: Promise<string>;
   /** Ask the idle worker to exit; it is killed when that takes too long. */
   end(workerPid: number | undefined): void;
@@ -33,7 +33,7 @@ const bootstrap = "import os; exec(os.read(0, 16384)) # a worker of the TabPy se
 /** How long a reaper may take to kill what its worker has started, before it is killed itself. */
 const reaperTimeoutMs = 3000;
 
-/** Spawn `command` as a worker with the environment `env`. Failure to start shows as an immediate end. */
+/** Spawn `command` as a worker with the environment `env`. A failure to start shows as an immediate end. */
 export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerProcess {
   const mark = `_TABPY_WORKER=${randomUUID()}`;
   const child = spawn(command.file, [...command.args, "-c", bootstrap], {

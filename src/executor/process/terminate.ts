@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 
-/** Ask for the end of the process and everything that it started. Doesn't wait. */
+/** Ask the process to end, with everything that it started. Doesn't wait. */
 export function requestEnd(child: ChildProcess): void {
   if (process.platform === "win32") endTree(child.pid);
   else child.kill("SIGTERM");
@@ -26,8 +26,8 @@ export function forceEnd(child: ChildProcess | undefined, workerPid: number | un
 }
 
 /**
- * Kill every process whose environment has `mark`, also outside the process group (Linux): for a reaper that a script
- * has killed.
+ * Kill every process whose environment has `mark`, even outside the process group (Linux): for when a script has
+ * killed the reaper.
  */
 export async function endMarked(mark: string): Promise<void> {
   const names = await readdir("/proc").catch(() => []);
@@ -37,7 +37,7 @@ export async function endMarked(mark: string): Promise<void> {
     try {
       process.kill(Number(name), "SIGKILL");
     } catch {
-      // it has ended meanwhile
+      // ESRCH: it has ended meanwhile
     }
   }
 }

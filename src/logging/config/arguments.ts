@@ -1,5 +1,5 @@
-// `args` and `kwargs` of a handler: Python literals (python-literal.ts), bound to the parameters of its class as Python
-// binds arguments to a signature, and converted to the types that handler-classes.ts wants.
+// `args` and `kwargs` of a handler: Python literals (python-literal.ts), bound to the parameters of its class as
+// Python binds arguments to a signature, and converted to the types that handler-classes.ts expects.
 
 import { TabPyError } from "../../errors.ts";
 import { levelNames } from "../levels.ts";

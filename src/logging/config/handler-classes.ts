@@ -7,7 +7,7 @@ import type { FileSpec, TargetSpec, When } from "../spec.ts";
 import { HandlerArguments } from "./arguments.ts";
 
 interface HandlerClass {
-  /** The parameters of its constructor, in Python's order, with spaces between. */
+  /** The parameters of its constructor, in Python's order, separated by spaces. */
   readonly parameters: string;
   readonly read: (args: HandlerArguments) => TargetSpec;
 }
@@ -39,7 +39,7 @@ const classes: Readonly<Record<string, HandlerClass>> = {
     parameters: "filename when interval backupCount encoding delay utc atTime errors",
     read: (args) => {
       if (args.given("atTime") !== undefined)
-        throw args.fault("atTime", "None: a time of day is not offered");
+        throw args.fault("atTime", "None: a time of day is not supported");
       const backups = args.integer("backupCount", 0);
       return { kind: "time", when: readWhen(args), file: fileSpec(args, "a"), backups };
     },

@@ -1,5 +1,5 @@
 // Reads the Python literals of `args` and `kwargs` in a config file: strings, numbers, names, tuples, lists and
-// dictionaries. Nothing is evaluated: arguments.ts decides what a name stands for. What is left out of
+// dictionaries. Nothing is evaluated: arguments.ts decides what a name means. Any other syntax of
 // https://docs.python.org/3/reference/lexical_analysis.html is an error that names it.
 
 import { TabPyError } from "../../errors.ts";
@@ -59,7 +59,7 @@ export function parseLiteral(
     return true;
   };
 
-  /** Items up to `close`, which is undefined for the end of the source, and whether a comma is behind the last. */
+  /** Items up to `close`, which is undefined for the end of the source, and whether a comma follows the last one. */
   const list = <T>(close: string | undefined, read: () => T): { items: T[]; hasComma: boolean } => {
     const items: T[] = [];
     let hasComma = false;
@@ -73,14 +73,14 @@ export function parseLiteral(
     return { items, hasComma };
   };
 
-  /** A tuple, or its one item when no comma follows that: `(1)` is 1. */
+  /** A tuple, or its only item when no comma follows it: `(1)` is 1. */
   const tuple = (close: string | undefined, depth: number): Literal => {
     const { items, hasComma } = list(close, () => value(depth));
     const [first] = items;
     return first !== undefined && items.length === 1 && !hasComma ? first : { kind: "tuple", items };
   };
 
-  /** Strings side by side are one. Undefined when there is none. */
+  /** Adjacent strings, joined. Undefined when there is none. */
   const strings = (): string | undefined => {
     let whole: string | undefined;
     for (peek(); ; peek()) {

@@ -17,7 +17,7 @@ import {
 } from "../spec.ts";
 import { readTarget } from "./handler-classes.ts";
 
-/** TabPy's default form of a line. */
+/** TabPy's default format of a line. */
 export const defaultFormat: FormatSpec = {
   format: "%(asctime)s [%(levelname)s] (%(filename)s:%(module)s:%(lineno)d): %(message)s",
   datefmt: "%Y-%m-%d,%H:%M:%S",
@@ -26,7 +26,7 @@ export const defaultFormat: FormatSpec = {
 
 const lists = ["loggers", "handlers", "formatters"] as const;
 
-/** What the file asks for, or TabPy's default when it has no logging sections. Throws TabPyError `config`. */
+/** What the file configures, or TabPy's default when it has no logging sections. Throws TabPyError `config`. */
 export function readLogging(file: IniFile | undefined, statePath: string): LoggingSpec {
   if (file === undefined || !lists.some((list) => file.hasSection(list))) {
     const unused = (file?.sections() ?? []).filter((name) => /^(logger|handler|formatter)_/.test(name));
@@ -89,7 +89,7 @@ function sectionOf(file: IniFile, kind: "logger" | "handler" | "formatter", key:
   throw new Section(file, `${kind}s`).fault("keys", `a section [${name}] for "${key}"`);
 }
 
-/** The options that stand in one section; `%(NAME)s` may also name the environment, which has no options. */
+/** The options of one section. `%(NAME)s` may also name an environment variable; those don't count as options. */
 class Section {
   readonly #file: IniFile;
   readonly name: string;

@@ -1,5 +1,5 @@
-// Formatters: from a record to the text of its line. Python's, with a format, a date format and a style, and one of our
-// own that writes JSON. config/sections.ts reads which handler has which.
+// Formatters: from a record to the text of its line. Python's, with a format, a date format and a style, and one of
+// our own that writes JSON. config/sections.ts reads which handler uses which.
 
 import { TabPyError } from "../../errors.ts";
 import type { Fault, FormatSpec } from "../spec.ts";
@@ -29,7 +29,7 @@ export function createFormatter(
   return compile(spec.format || messageOnly, { timeText, fault: (wanted) => fault("format", wanted) });
 }
 
-/** `asctime` of milliseconds since 1970. The text of a second is kept: most records fall into that of the one before. */
+/** `asctime` of milliseconds since 1970. Caches the text of the last second, in which the next record often falls. */
 function createTimeText(datefmt: string | undefined, fault: Fault): (createdMs: number) => string {
   const write = compileStrftime(datefmt || "%Y-%m-%d %H:%M:%S", fault);
   let lastSecond = Number.NaN;
@@ -65,7 +65,7 @@ function milliseconds(createdMs: number): string {
   return String(Math.floor(createdMs % 1000)).padStart(3, "0");
 }
 
-/** JSON.stringify escapes control characters below U+0020 only; others end lines or steer terminals too. */
+/** JSON.stringify escapes only the control characters below U+0020; others end lines or control terminals too. */
 function safeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,

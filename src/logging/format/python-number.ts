@@ -10,7 +10,7 @@ export interface NumberFormat {
   readonly isAlternate: boolean;
 }
 
-/** The most that toFixed() and toExponential() take. */
+/** The most that toFixed() and toExponential() accept. */
 const maxPlaces = 100;
 
 /** The digits of |value|; the caller adds sign and padding. */

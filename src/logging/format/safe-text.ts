@@ -1,12 +1,13 @@
-// Makes text from anywhere safe for a log: it can't start a line of its own, move a cursor or change colours. Every
+// Makes text from anywhere safe for a log: it can't start a line of its own, move the cursor or change colours. Every
 // message goes through this, whichever handler writes it.
 
 import QuickLRU from "quick-lru";
 
-// Control characters but tab and line feed; DEL and the C1 range, which terminals obey too; U+2028 and U+2029, which end
-// lines for some readers of logs; U+202A to U+202E and U+2066 to U+2069, which reorder text; and lone surrogates.
+// Control characters except tab and line feed; DEL and the C1 range, which terminals obey too; U+2028 and U+2029,
+// which end lines for some log viewers; U+202A to U+202E and U+2066 to U+2069, which reorder text; and lone
+// surrogates.
 const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is searched for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it searches for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/;
 const unsafeEach = new RegExp(unsafe.source, "gu");
 
@@ -33,7 +34,7 @@ export function createSafeText(): (text: string) => string {
     const found = cache.get(text);
     if (found !== undefined) return found;
     const safe = safeText(text);
-    if (safe.length !== text.length) cache.set(text, safe); // others are seldom repeated, and quickly made
+    if (safe.length !== text.length) cache.set(text, safe); // others are rarely repeated, and fast to make
     return safe;
   };
 }

@@ -1,5 +1,5 @@
-// Times as Python's time.strftime writes them in the C locale on Linux, by the npm package of that name. Here is what
-// that package lacks: ISO weeks, the C locale's %c and %X, and a check of the format when the config file is read.
+// Times as Python's time.strftime writes them in the C locale on Linux, using the npm package `strftime`. This file
+// adds what it lacks: ISO weeks, the C locale's %c and %X, and a check of the format when the config file is read.
 
 import strftime from "strftime";
 import type { Fault } from "../spec.ts";
@@ -11,8 +11,8 @@ const numbers = "CdeHIjklmMSUVWyg";
 const cLocale: Readonly<Record<string, string>> = { c: "%a %b %e %H:%M:%S %Y", X: "%H:%M:%S" };
 
 /**
- * A function that writes the local time by `format`. Text that is no directive, such as "%f", stays as it is. Throws
- * `fault`'s error for flags and widths of glibc other than "-", "_" and "0" before a number.
+ * A function that writes the local time by `format`. Text that isn't a directive, such as "%f", stays as it is.
+ * Throws `fault`'s error for flags and widths of glibc other than "-", "_" and "0" before a number.
  */
 export function compileStrftime(format: string, fault: Fault): (time: Date) => string {
   const prepared = format.replace(directive, (whole, flags: string, letter: string) => {
@@ -56,8 +56,8 @@ function isoWeek(time: Date): { readonly year: number; readonly week: number } {
 }
 
 /**
- * The name of the local zone: `CET`. JavaScript has no access to the system's names, and each locale of Intl knows those
- * of its region only; where these three have none, the offset is the name, as in the tz database: `-03`.
+ * The name of the local zone: `CET`. JavaScript has no access to the system's names, and each locale of Intl knows
+ * only those of its region; where these three have none, the offset is the name, as in the tz database: `-03`.
  */
 function zoneName(time: Date): string {
   const names = ["en-GB", "en-US", "en-IN"].map((locale) => {

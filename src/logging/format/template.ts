@@ -1,6 +1,7 @@
-// What the three styles of format strings share, and the shortest of them, string.Template's `${asctime} $message`.
-// A format is compiled once, when the config file is read: a line then costs little, and a mistake stops the start.
-// Python reports it with the first line, and drops every line. percent.ts and brace.ts have the other styles.
+// What the three styles of format strings share, and the shortest of them, string.Template's `${asctime} $message`. A
+// format is compiled once, when the config file is read: formatting a line is then fast, and a mistake prevents the
+// start. Python reports it only at the first line, and drops every line. percent.ts and brace.ts have the other
+// styles.
 
 import type { Fault } from "../spec.ts";
 import { floatText } from "./python-number.ts";
@@ -102,12 +103,12 @@ function quoted(text: string, isAscii: boolean): string {
   return `${quote}${shown}${quote}`;
 }
 
-/** `write` on the text of a piece, at once when it is the same for every record. */
+/** `write` on the text of a piece, only once when it is the same for every record. */
 export function mapPiece(piece: Piece, write: (text: string) => string): Piece {
   return typeof piece === "string" ? write(piece) : (record) => write(piece(record));
 }
 
-/** One function for a whole line. What lies between the fields that each record has for its own is cached. */
+/** One function for a whole line. The text between the fields that differ from record to record is cached. */
 function joinPieces(pieces: readonly (string | Field)[]): Write {
   const merged: Write[] = [];
   let shared: Piece[] = [];

@@ -79,8 +79,8 @@ export class LogFile {
   }
 
   /**
-   * Close the file and open its path, which creates it when it is missing. Whether a line was half written to the old
-   * file, so that the rest alone would go to the new one.
+   * Close the file and open its path, which creates it when it is missing. Resolves with whether a line was written
+   * to the old file only in part, so that only the rest would go to the new one.
    */
   async reopen(): Promise<boolean> {
     const isOpen = this.#fd !== undefined;
@@ -133,8 +133,8 @@ const firstPauseMs = 5;
 const longestPauseMs = 100;
 
 /**
- * Write every byte, with pauses while a non-blocking descriptor has no room. How many bytes were written, and the
- * system's error when not all.
+ * Write every byte, with pauses while a non-blocking descriptor has no room. Resolves with how many bytes were
+ * written, and the system's error when that isn't all of them.
  */
 export async function writeAll(
   fd: number,

@@ -1,6 +1,6 @@
 // Lines that wait for one target. Callers never wait: lines become bytes in a bounded buffer, and one write at a time
-// takes them out. Bytes, because lines that wait for long then cost nothing but their memory. What a slow or failing
-// target loses is counted and logged: in that log itself, and elsewhere through `onFault`.
+// takes them out. As bytes, lines that wait for a long time cost nothing but memory. Lines that a slow or failing
+// target loses are counted and logged: in that log itself, and elsewhere through `onFault`.
 
 import { within } from "../../lifecycle.ts";
 
@@ -32,7 +32,7 @@ export interface Target {
   readonly encode?: (line: string) => Buffer;
   /** Write a batch from byte `from` on. Must not reject. What isn't written is passed again. */
   write(batch: Batch, from: number): Promise<Written>;
-  /** Reopen by name. Whether a record that was half written must be written again from its start. */
+  /** Reopen by name. Resolves with whether a partly written record must be written again from its start. */
   reopen(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface LineBufferOptions {
   readonly onFault: (text: string) => void;
 }
 
-/** Lines that come when as many bytes wait are dropped. */
+/** Further lines are dropped while this many bytes wait. */
 const maxWaitingBytes = 8 * 1024 * 1024;
 /** A batch of this size is written without waiting for `write`. */
 const batchLength = 64 * 1024;
@@ -95,7 +95,7 @@ export class LineBuffer {
 
   /** Count a line for which there is no room. */
   drop(): void {
-    if (this.#isStopped) return; // nothing is written any more that could tell of it
+    if (this.#isStopped) return; // no later line could report it
     this.#lost++;
     this.#lostInTotal++;
     this.#report();
@@ -169,7 +169,7 @@ export class LineBuffer {
     const bytes = pieces.length > 0 ? Buffer.concat(pieces) : Buffer.from(text);
     const isOneByteEach = pieces.length > 0 || bytes.length === text.length;
     this.#batches.push({ bytes, ends: isOneByteEach ? ends : byteEnds(text, ends), timesMs });
-    // Until here each character counted as a byte.
+    // Until now, each character counted as one byte.
     this.#waitingBytes += bytes.length - (ends.at(-1) ?? 0);
   }
 
@@ -195,7 +195,7 @@ export class LineBuffer {
         this.#isReopenRequested = false;
         if (await target.reopen()) this.#rewindRecord();
       }
-      const lost = this.#lost; // these are missing after the lines that wait now
+      const lost = this.#lost; // they are missing after the lines that wait now
       this.#seal();
       for (let left = this.#batches.length; left > 0; left--) {
         const fault = await this.#writeFirst();
@@ -229,7 +229,7 @@ export class LineBuffer {
     return undefined;
   }
 
-  /** Go back to the start of a record that is half written. */
+  /** Go back to the start of a partly written record. */
   #rewindRecord(): void {
     const start = this.#batches[0]?.ends.findLast((end) => end <= this.#from) ?? 0;
     this.#waitingBytes += this.#from - start;
@@ -246,7 +246,7 @@ export class LineBuffer {
   }
 }
 
-/** Ends in characters as ends in bytes of UTF-8. */
+/** Converts ends in characters to ends in bytes of UTF-8. */
 function byteEnds(text: string, ends: readonly number[]): number[] {
   let bytes = 0;
   return ends.map((end, index) => {

@@ -1,5 +1,5 @@
-// Rotating files. A rotation decides before each record whether the file must be renamed first; what lies between two
-// renames is written at once. RotatingFileHandler, by size, is here; time-rotation.ts has the other one.
+// Rotating files. A rotation decides before each record whether the file must be renamed first; the records between
+// two renames are written together. RotatingFileHandler, by size, is here; time-rotation.ts has the other one.
 
 import { rename } from "node:fs/promises";
 import { errnoOf, errorText } from "../../errors.ts";
@@ -7,9 +7,9 @@ import type { LogFile } from "./file.ts";
 import type { Batch, Target, Written } from "./line-buffer.ts";
 
 export interface Rotation {
-  /** Whether no record of the batch can be due: spares the check of each. */
+  /** Whether no record of the batch can be due: saves checking each of them. */
   isFarOff(batch: Batch, from: number): boolean;
-  /** Whether to rotate before the record that starts at `start`. `size` is the file's by then. */
+  /** Whether to rotate before the record that starts at `start`, when the file has `size` bytes. */
   isDue(batch: Batch, index: number, start: number, size: number): boolean;
   /** Rotate; the file is open after that. */
   rotate(batch: Batch, index: number): Promise<void>;
@@ -26,7 +26,7 @@ export function createRotationTarget(file: LogFile, rotation: Rotation): Target 
         await file.open();
         let record = 0;
         for (let index = 0; !rotation.isFarOff(batch, from) && index < ends.length; index++) {
-          // The rest of a half written record goes into the file that has its first half.
+          // The rest of a partly written record goes into the file that has its first part.
           const isWhole = record >= from;
           if (isWhole && rotation.isDue(batch, index, record, file.size + record - start)) {
             const written = await file.append(bytes.subarray(start, record));
@@ -47,7 +47,7 @@ export function createRotationTarget(file: LogFile, rotation: Rotation): Target 
   };
 }
 
-/** Rename, replacing a file of the new name; nothing when there is no such file. */
+/** Rename, replacing any file at the new path; does nothing when there is no file at the old one. */
 export async function renameIfThere(path: string, newPath: string): Promise<void> {
   try {
     await rename(path, newPath);

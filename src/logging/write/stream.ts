@@ -1,8 +1,8 @@
 // StreamHandler's target: standard output or standard error, in colours on a terminal.
 //
-// The runtime's write() to a pipe, terminal or socket that nobody reads blocks a thread of its pool. The pool has as few
-// threads as there are cores, and they also decompress bodies and verify passwords. So lines go to a descriptor in
-// non-blocking mode, and writeAll (file.ts) tries again while there is no room.
+// The runtime's write() to a pipe, terminal or socket that nobody reads blocks a thread of its pool. The pool has
+// only as many threads as there are cores, and they also decompress bodies and verify passwords. So lines go to a
+// descriptor in non-blocking mode, and writeAll (file.ts) tries again while there is no room.
 
 import { constants, fstatSync, openSync, type Stats } from "node:fs";
 import { isatty } from "node:tty";

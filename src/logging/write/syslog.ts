@@ -9,9 +9,9 @@ import { within } from "../../lifecycle.ts";
 import type { Level } from "../levels.ts";
 import type { Target } from "./line-buffer.ts";
 
-/** Sends messages, each whole; after a failure the next call connects again. May reject when none was sent. */
+/** Sends messages, each as a whole; after a failure the next call connects again. May reject when none was sent. */
 export interface Sender {
-  /** How many are done, how many of these could not be sent and never will be, and why not all are done. */
+  /** Resolves with how many are done, how many of these can never be sent, and why not all are done. */
   send(messages: readonly Buffer[]): Promise<Sent>;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export function createSyslogTarget(address: string, sender: Sender): Target {
   };
 }
 
-/** One datagram a message. */
+/** One datagram per message. */
 export function createUdpSender(host: string, port: number): Sender {
   let socket: Socket | undefined;
   const opened = async (): Promise<Socket> => {
@@ -102,7 +102,7 @@ export function createTcpSender(host: string, port: number): Sender {
     made.on("error", () => made.destroy());
     const connected = new Promise<void>((resolve, reject) => {
       made.once("connect", resolve);
-      made.once("close", () => reject(new Error("nobody takes the connection")));
+      made.once("close", () => reject(new Error("nobody accepts the connection")));
     });
     await orDestroy(made, connected, "no connection in 10 s");
     return made;

@@ -1,5 +1,5 @@
-// TimedRotatingFileHandler's target: when the time has come, the file is renamed to its name and the time of its first
-// line, and the oldest such files are removed. The arithmetic is Python 3.11's, in whole seconds since 1970.
+// TimedRotatingFileHandler's target: when its interval ends, the file is renamed to its name and the interval's
+// start, and the oldest such files are removed. The arithmetic is Python 3.11's, in whole seconds since 1970.
 
 import { statSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
@@ -82,7 +82,7 @@ function intervalOf({ unit, interval }: When): number {
   return units[unit].seconds * interval;
 }
 
-/** When a file is due that was created, or last rotated, at `now`. */
+/** When a file that was created, or last rotated, at `now` is due. */
 function computeRollover(when: When, now: number): number {
   if (when.unit !== "MIDNIGHT" && when.unit !== "W") return now + intervalOf(when);
   const time = new Date(now * 1000);

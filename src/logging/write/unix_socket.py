@@ -1,4 +1,4 @@
-"""Sends messages to a Unix domain socket for the server, whose runtime has no such datagram sockets.
+"""Sends messages to a Unix domain socket for the server, whose runtime has no datagram sockets of that kind.
 
 Arguments: the socket's path, and `datagram`, `stream` or `any` (datagram, then stream). Standard input: batches, each
 a count and as many messages, each preceded by its length; numbers are 4 bytes, little-endian. Standard output: one line

@@ -4,7 +4,7 @@ from _tabpy_predeployed.columns import as_numbers, name_columns
 
 
 def anova(_arg1, _arg2, *_argN):
-    """Says how probable it is that all samples have the same mean: the p-value of a one-way analysis of variance.
+    """Tests whether all samples have the same mean: the p-value of a one-way analysis of variance.
 
     Parameters
     ----------

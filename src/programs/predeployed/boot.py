@@ -1,5 +1,5 @@
 # Deploys the predeployed functions of the TabPy server. Standard input has the sources and the job as JSON: no file
-# is written, and no credential stands in a list of processes.
+# is written, and no credentials appear in the process list.
 import sys
 if sys.path[:1] == [""]:  # -c puts the current folder first: nothing may be imported from there by accident
     del sys.path[0]

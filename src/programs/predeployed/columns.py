@@ -9,13 +9,13 @@ def as_numbers(name, column):
     Raises
     ------
     ValueError
-        It is none, or holds a null or something that is no number.
+        It isn't a column, is empty, or contains a null or something that isn't a number.
     """
     if not isinstance(column, (list, tuple)) or not column:
         raise ValueError("%s: expected a list of numbers that is not empty" % name)
     for value in column:
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value:
-            raise ValueError("%s holds %.50r: expected numbers, and no nulls" % (name, value))
+            raise ValueError("%s contains %.50r: expected numbers, and no nulls" % (name, value))
     return [float(value) for value in column]
 
 

@@ -1,4 +1,4 @@
-"""Deploys the predeployed functions through the server's HTTP interface, one line each.
+"""Deploys the predeployed functions through the server's HTTP interface, and prints a line about each.
 
 boot.py runs it; src/cli/deploy-models.ts tells it where the server is.
 """
@@ -9,7 +9,7 @@ import sys
 
 from tabpy.tabpy_tools.client import Client, ResponseError
 
-PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN, which has its name since Python 3.10 only
+PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN, which has a name only since Python 3.10
 
 
 def make_pca():
@@ -31,17 +31,17 @@ def make_anova():
     return importlib.import_module("_tabpy_predeployed.anova").anova
 
 
-# Endpoint, its description, what makes the function, and the package that it needs.
+# Endpoint, its description, the factory of the function, and the package that it needs.
 MODELS = (
     ("PCA", "Gives the values of a principal component of columns", make_pca, "scikit-learn"),
-    ("Sentiment Analysis", "Says how positive texts are, from -1 to 1", make_sentiment_analysis, "nltk"),
+    ("Sentiment Analysis", "Rates how positive texts are, from -1 to 1", make_sentiment_analysis, "nltk"),
     ("ttest", "Gives the p-value of a t-test", make_ttest, "scipy"),
     ("anova", "Gives the p-value of a one-way analysis of variance", make_anova, "scipy"),
 )
 
 
 def main(job):
-    """Deploy all of them; the exit code.
+    """Deploy all of them; returns the exit code.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ def main(job):
     except ImportError:
         return fail("Deploying needs cloudpickle: %s -m pip install cloudpickle" % sys.executable)
     except ResponseError as error:
-        return fail("%s refuses: %s" % (job["url"], error.message))
+        return fail("%s refused: %s" % (job["url"], error.message))
     except (OSError, ValueError) as error:
         return fail(str(error))
-    # The server doesn't have this program: the functions go whole into their archives.
+    # The server doesn't have this module: pickle the functions themselves, not references to them.
     cloudpickle.register_pickle_by_value(importlib.import_module("_tabpy_predeployed"))
     return max([deploy(client, *model) for model in MODELS])
 

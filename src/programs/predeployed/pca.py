@@ -8,8 +8,8 @@ MAX_CATEGORIES = 25
 def PCA(component, _arg1, _arg2, *_argN):
     """Gives each row's value of a principal component of the columns.
 
-    All columns are scaled to a mean of 0 and a variance of 1. A column of text is taken as one column of zeros and
-    ones for each text in it, of which there may be 25.
+    All columns are scaled to a mean of 0 and a variance of 1. A column of text counts as one column of zeros and ones
+    for each different text in it, of which there may be up to 25.
 
     Parameters
     ----------
@@ -52,10 +52,11 @@ def _encoded(name, column):
                            [[value] for value in as_numbers(name, column)])
     for value in column:
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("%s holds %.50r: expected text in each row, and no nulls" % (name, value))
+            raise ValueError("%s contains %.50r: expected text in each row, and no nulls" % (name, value))
     categories = len(set(column))
     if categories > MAX_CATEGORIES:
-        raise ValueError("%s holds %d different texts: expected no more than %d" % (name, categories, MAX_CATEGORIES))
+        raise ValueError("%s contains %d different texts: expected no more than %d"
+                         % (name, categories, MAX_CATEGORIES))
     return OneHotEncoder().fit_transform([[value] for value in column]).toarray()
 
 

@@ -14,7 +14,7 @@ def make():
     analyzer = SentimentIntensityAnalyzer()
 
     def SentimentAnalysis(_arg1, library="nltk"):
-        """Says how positive each text is.
+        """Rates how positive each text is.
 
         Parameters
         ----------
@@ -33,7 +33,7 @@ def make():
             raise ValueError("_arg1 %.50r: expected a list of text" % (_arg1,))
         for text in texts:
             if text is not None and not isinstance(text, str):
-                raise ValueError("_arg1 holds %.50r: expected text" % (text,))
+                raise ValueError("_arg1 contains %.50r: expected text" % (text,))
         if library == "nltk":
             def score(text):
                 return analyzer.polarity_scores(text)["compound"]

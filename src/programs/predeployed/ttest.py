@@ -4,20 +4,20 @@ from _tabpy_predeployed.columns import as_numbers
 
 
 def ttest(_arg1, _arg2):
-    """Says how probable it is that means are equal: the two-sided p-value of a t-test.
+    """Tests whether means are equal: the two-sided p-value of a t-test.
 
     Parameters
     ----------
     _arg1 : list of float
         Observations.
     _arg2 : list of float, list or float
-        Observations of a second sample; or a list as long as _arg1 that holds two different values and says to which
-        of two samples each observation of _arg1 belongs; or one number, the known mean of the population.
+        Observations of a second sample; or a list as long as _arg1 of two different values that tell to which of two
+        samples each observation in _arg1 belongs; or one number, the known mean of the population.
 
     Returns
     -------
     float
-        From 0 to 1. The two samples are taken as independent and of the same variance.
+        From 0 to 1. The two samples are assumed to be independent and to have the same variance.
     """
     from scipy import stats
 
@@ -31,7 +31,7 @@ def ttest(_arg1, _arg2):
     are_labels = any(isinstance(value, (str, bool)) for value in _arg2)
     if are_labels or (len(groups) == 2 and len(_arg2) == len(observations) > 2):
         if len(groups) != 2 or None in groups:
-            raise ValueError("_arg2 holds %d different values: expected the names of two samples, and no nulls"
+            raise ValueError("_arg2 contains %d different values: expected the names of two samples, and no nulls"
                              % len(groups))
         if len(_arg2) != len(observations):
             raise ValueError("_arg2 has %d rows: expected as many as _arg1, %d" % (len(_arg2), len(observations)))

@@ -1,1 +1,1 @@
-"""The parts of the `tabpy` package that scripts and deployed functions name."""
+"""The parts of the `tabpy` package that scripts and deployed functions use."""

@@ -10,7 +10,7 @@ MAX_FRAMES = 50
 
 
 class MissingResponse(KeyError):
-    """`response` was asked of a failed `tabpy.query`; carries why it failed."""
+    """A script read `response` of a failed `tabpy.query`; `cause` tells why that failed."""
 
     def __init__(self, cause):
         super().__init__("response")
@@ -21,7 +21,7 @@ def describe(error, script=None):
     """JSON bytes for a `raised` frame.
 
     Members: `type`, `message`, `line` (in the user's script, or null), `frames` (outermost first, each `line`,
-    `function`, `text`), `interpreter` for a module that is not there, `cause` for a failed `tabpy.query`.
+    `function`, `text`), `interpreter` for a missing module, `cause` for a failed `tabpy.query`.
     """
     message = _text_of(error)
     frames = _own_frames(error, script)
@@ -37,7 +37,7 @@ def describe(error, script=None):
 
 
 def short_text(error):
-    """`Type : text` of what was raised."""
+    """`Type : text` of an exception."""
     return "%s : %s" % (type(error).__name__, _text_of(error))
 
 
@@ -51,7 +51,7 @@ def _text_of(error):
     try:
         text = str(error)
     except BaseException as failure:  # a script's own __str__ may raise anything
-        return "<the text of this %s can't be had: its __str__ raised %s>" % (
+        return "<the text of this %s is not available: its __str__ raised %s>" % (
             type(error).__name__, type(failure).__name__)
     if len(text) > MAX_MESSAGE_CHARACTERS:
         return text[:MAX_MESSAGE_CHARACTERS] + "... (%d characters)" % len(text)
@@ -69,7 +69,7 @@ def _own_frames(error, script):
         if id(code) in own:
             places.append((trace.tb_lineno, "<script>" if code.co_name == FUNCTION_NAME else code.co_name))
         trace = trace.tb_next
-    if len(places) > MAX_FRAMES:  # a recursion: both ends tell where it began and where it stopped
+    if len(places) > MAX_FRAMES:  # a recursion: both ends show where it began and where it stopped
         places = places[:MAX_FRAMES // 2] + places[-MAX_FRAMES // 2:]
     return [{"line": line, "function": name, "text": script.line_text(line)} for line, name in places]
 

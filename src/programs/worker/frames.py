@@ -1,9 +1,9 @@
-# The channel between the server and a worker: frames over a pair of pipes, the same both ways.
+# The channel between the server and a worker: frames over a pair of pipes, the same in both directions.
 #
 #     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 #
 # The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
-# script's own bytes, untouched. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
+# script's own bytes. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
 #
 # server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
 #                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
@@ -19,8 +19,8 @@
 #                    returned  reply: the call was not started, because its `notAfter` had passed
 #
 # A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
-# that all processes of a machine share. The worker starts it before that instant and after it has written the reply of
-# the call before, or never. So the server knows, without asking, when it may give the call to another worker:
+# that all processes of a machine share. The worker starts it before that instant, after it has written the previous
+# reply, or never. So the server knows, without asking, when it may give the call to another worker:
 #
 #     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
 #     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
@@ -77,11 +77,11 @@ class FrameReader:
         return _decode(data[8:body_start].decode())[0], data[body_start:end]
 
     def wait(self, seconds):
-        """Wait up to `seconds` for the first byte of a frame; whether it has come. Not for pipes on Windows."""
+        """Wait up to `seconds` for the first byte of a frame; returns whether it arrived. Not for Windows pipes."""
         return bool(self._rest or select.select([self._fd], (), (), seconds)[0])
 
     def wait_for_end(self):
-        """Discard what comes; returns when the other side has closed the stream."""
+        """Discard all input; returns when the other side has closed the stream."""
         while os.read(self._fd, READ_SIZE):
             pass
 
@@ -120,7 +120,7 @@ class FrameWriter:
         self._write_frame(head, body)
 
     def write(self, header, body=b""):
-        """Write one frame whole. Raises OSError when the server is gone."""
+        """Write one complete frame. Raises OSError when the server is gone."""
         self._write_frame(json.dumps(header).encode("ascii"), body)
 
     def _write_frame(self, head, body):
@@ -140,14 +140,14 @@ class FrameWriter:
 
 
 class _BlockedSignals:
-    """Blocks signals, so that no handler interrupts a frame that is half read; pending ones run afterwards."""
+    """Blocks signals, so that no handler interrupts the reading of a frame; those of pending signals run later."""
 
     def __enter__(self):
         if hasattr(signal, "pthread_sigmask"):
             self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
             try:
                 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            except BaseException:  # the handler of one that had come already
+            except BaseException:  # from the handler of a signal that was pending already
                 self.__exit__()
                 raise
 
@@ -162,7 +162,7 @@ class Channel:
     def __init__(self, reader, writer):
         self._reader = reader
         self._writer = writer
-        self._later = collections.deque()  # calls that came before the reply to a question
+        self._later = collections.deque()  # calls that arrived before the reply to a question
         self._lock = _thread.allocate_lock()
         self._process = os.getpid()
 
@@ -171,7 +171,7 @@ class Channel:
         return self._later.popleft() if self._later else self._reader.read()
 
     def wait(self, seconds):
-        """Wait up to `seconds` for the next call; whether it has come."""
+        """Wait up to `seconds` for the next call; returns whether it has arrived."""
         return bool(self._later) or self._reader.wait(seconds)
 
     def wait_for_end(self):

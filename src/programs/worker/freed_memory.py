@@ -1,8 +1,8 @@
 """Memory that a large call used: freed after the reply, kept for the next call, returned to the system later.
 
-Freeing a million values takes processor time that the reply needs on its way out, so they are freed when it has left.
+Freeing a million values takes processor time that sending the reply needs, so they are freed after it was sent.
 
-Fresh memory costs a page fault every 4 KiB, for a request of megabytes a quarter of the time of reading it, and the C
+Fresh memory costs a page fault every 4 KiB, which is a quarter of the time to read a request of megabytes, and the C
 library returns freed memory to the system at once. Dashboards tend to send the next request within a minute, so freed
 memory is kept that long, counted from the first call that may have used much.
 
@@ -13,12 +13,12 @@ import os
 import sys
 import time
 
-# mallopt(3): freed blocks of this many bytes go back at once, and so does the heap's free end.
+# mallopt(3): freed blocks from this size on are returned at once, and so is the heap's free end.
 _LARGEST_KEPT = 1024 * 1024 * 1024
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
-# An answer of megabytes has left by then.
+# An answer of megabytes has been sent by then.
 FREED_AFTER_SECONDS = 0.05
 KEPT_SECONDS = 60.0
 # Less memory than this is not returned, and shorter calls can't have used as much.
@@ -44,7 +44,7 @@ class FreedMemory:
     def release(self, wait):
         """Free what was used, and return kept memory to the system if its time ends before the next call.
 
-        `wait(seconds)` waits for that call; True when it has come.
+        `wait(seconds)` waits for that call; True when it has arrived.
         """
         if self._until is None:
             self.used = None

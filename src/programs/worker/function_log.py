@@ -1,4 +1,4 @@
-"""The text of the log's line about a script: the function that it becomes, as TabPy writes it.
+"""The text of the log line about a script: the function that it becomes, as TabPy writes it.
 
 It travels in the header of the reply. For a call that never replies the server reads it out of the request
 (src/http/function-text.ts).

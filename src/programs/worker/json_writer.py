@@ -1,7 +1,7 @@
 """What a script returned, as JSON bytes, in TabPy's spacing (`", "`, `": "`, ASCII with escapes).
 
-The fast ways come first: the C encoder of `json`, or `orjson` for large results, whenever the value is made of
-plain types only. Everything else goes through `_Writer`, which knows the types that the contract converts.
+The fast ways come first: the C encoder of `json`, or `orjson` for large results, whenever the value consists only of
+plain types. Everything else goes through `_Writer`, which knows the types that the contract converts.
 """
 
 import collections.abc
@@ -13,9 +13,9 @@ import sys
 import uuid
 from itertools import chain
 
-# From here on `orjson` may write the answer: it has no spaces, which answers over 64 KiB may do without.
+# `orjson`, which writes no spaces, may write larger answers than this: they need not have TabPy's spacing.
 LARGE_ANSWER_BYTES = 64 * 1024
-# Lists as long as this make an answer that is surely large enough to be worth the try.
+# A list of this length makes an answer that is certainly large enough to try `orjson`.
 LARGE_LIST = 16384
 
 _iterate_plain = json.encoder.c_make_encoder and json.encoder.c_make_encoder(
@@ -25,7 +25,7 @@ _SCALARS = frozenset((int, str, bool, type(None)))
 _FLAT = _SCALARS | {float}
 _CONTAINERS = frozenset((list, tuple, dict))
 _TEXT = frozenset((str,))
-# Deeper values, circles among them, are left to the writer that can tell a circle.
+# Deeper values, including circular ones, are left to `_Writer`, which detects circles.
 DEEPEST_PLAIN = 64
 
 
@@ -33,15 +33,15 @@ def encode(value, orjson=None, keep_nan=False):
     """JSON bytes of `value`.
 
     Parameters: `orjson` is that module, or None; `keep_nan` writes NaN and infinities as Python's own `json` does,
-    where others write null. Raises TypeError for what JSON can't hold ("Object of type X is
-    not JSON serializable"), ValueError for circular references, and what a lazy iterable or `__str__` raises.
+    not as null. Raises TypeError for what JSON can't represent ("Object of type X is not JSON serializable"),
+    ValueError for circular references, and what a lazy iterable or `__str__` raises.
     """
     if orjson is not None and not keep_nan and _has_large_list(value):
         options = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
         try:
             encoded = orjson.dumps(value, option=options)
         except (TypeError, ValueError, RecursionError):
-            pass  # big integers, NumPy values, subclasses, lone surrogates: the writers below know them
+            pass  # big integers, NumPy values, subclasses, lone surrogates: the writers below handle them
         else:
             if len(encoded) > LARGE_ANSWER_BYTES:
                 return encoded
@@ -53,7 +53,7 @@ def encode(value, orjson=None, keep_nan=False):
 
 
 def _encode_plain(value):
-    """What `json.dumps` writes, with one C encoder for all calls where `json.dumps` makes one for each."""
+    """Writes the same as `json.dumps`, with one C encoder for all calls; `json.dumps` makes one for each."""
     if _iterate_plain is None or type(value) is float or type(value) is str:
         return json.dumps(value)
     return "".join(_iterate_plain(value, 0))
@@ -68,9 +68,9 @@ def _has_large_list(value):
 
 
 def _is_plain(value):
-    """Whether the C encoder writes `value` rightly, but for NaN and infinities.
+    """Whether the C encoder writes `value` correctly, except for NaN and infinities.
 
-    Looks at one level of nesting after the other, each in C: large tables are lists of lists.
+    Checks one level of nesting after the other, each in C: large tables are lists of lists.
     """
     if type(value) in _FLAT or type(value) is list and _FLAT.issuperset(map(type, value)):
         return True
@@ -85,7 +85,7 @@ def _is_plain(value):
         if not all(_TEXT.issuperset(map(type, part)) for part in objects):
             return False
         lists = [part for part in level if type(part) is list or type(part) is tuple]
-        if depth > 1:  # a circle leads to the same few containers by twice as many ways on each level
+        if depth > 1:  # a circle leads to the same few containers on twice as many paths at each level
             lists = dict(zip(map(id, lists), lists)).values()
             objects = dict(zip(map(id, objects), objects)).values()
         level = list(chain.from_iterable(chain(lists, map(dict.values, objects))))
@@ -97,7 +97,7 @@ class _Writer:
 
     def __init__(self, keep_nan=False):
         self._float_text = json.dumps if keep_nan else _float_text
-        self._open = set()  # ids of the containers being written, to tell a circle
+        self._open = set()  # ids of the containers being written, to detect a circle
 
     def text(self, value):
         kind = type(value)
@@ -225,7 +225,7 @@ def _converted(value):
         return True, _duration_text(value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "generic") and isinstance(value, (numpy.generic, numpy.ndarray)):
-        if value.dtype.kind in "Mm":  # to microseconds, or tolist() and item() give bare nanoseconds
+        if value.dtype.kind in "Mm":  # to microseconds: otherwise tolist() and item() return integers of nanoseconds
             value = value.astype("%s8[us]" % value.dtype.kind)
         simpler = value.item() if isinstance(value, numpy.generic) else value.tolist()
         if type(simpler) is type(value):  # a type that Python has no number for, longdouble for example
@@ -235,7 +235,7 @@ def _converted(value):
 
 
 def _label(name):
-    """A column's name as a key: text as it is, anything JSON can't have as a key as its text."""
+    """A column's name as a key: unchanged if JSON can have it as a key, otherwise its text."""
     if name is None or isinstance(name, (str, int, float)):
         return name
     return str(name)

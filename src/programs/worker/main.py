@@ -1,8 +1,8 @@
 """The worker: reads one call after the other from the channel, runs it, replies.
 
-Whatever a script may leave behind for the next one is restored after each call: the standard streams (script_output.py)
-and the state of the process (process_state.py). Processes and threads left running can't be: they are named in the
-reply, and the server replaces this worker.
+What a script may change for the next one is restored after each call: the standard streams (script_output.py) and the
+state of the process (process_state.py). Processes and threads left running can't be: the reply names them, and the
+server replaces this worker.
 """
 
 import _thread
@@ -47,7 +47,7 @@ def _take_channel():
 
 
 def _prefer_for_oom_killer():
-    """When memory runs out, Linux ends the script that took it, not the server."""
+    """When memory runs out, Linux kills the script that used it, not the server."""
     try:
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
             file.write(OOM_SCORE)
@@ -132,7 +132,7 @@ class Worker:
         except requests.Rejected:
             raise
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: they end the call, not the worker
-            self._state.restore_recursion_limit()  # a low one would stop the description too
+            self._state.restore_recursion_limit()  # with a low one, describing the error would fail too
             reply.kind = b"raised"
             return errors.describe(error, script)
 
@@ -167,7 +167,7 @@ class Worker:
             return errors.describe_not_loaded(error)
 
     def _load_model(self, model):
-        """The query object; threads that its libraries start stay with it."""
+        """Load the query object; threads that its libraries start count as the worker's own."""
         before = _thread._count()
         found = models.load(model)
         self._state.accept_threads(_thread._count() - before)
@@ -178,7 +178,7 @@ class Worker:
 
 
 class Reply:
-    """A reply in the making: kind, body, further members of its header, and the script's function as JSON."""
+    """A reply under construction: kind, body, further members of its header, and the script's function as JSON."""
 
     __slots__ = ("body", "function", "kind", "more")
 

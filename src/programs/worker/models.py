@@ -34,11 +34,11 @@ class NotLoaded(Exception):
 
 
 class ModelCache:
-    """Query objects by archive; the least recently used leave first.
+    """Query objects by archive; the least recently used are evicted first.
 
     Threads of a script may use it concurrently: each step is one atomic operation of the dict, and entries that are
-    gone by then are skipped. No lock is held while an archive loads: a process forked meanwhile would wait for it for
-    ever. `load` is the function of that name, or calls it.
+    gone by then are skipped. No lock is held while an archive loads: a process forked meanwhile would wait for it
+    forever. `load` is the function below, or a function that calls it.
     """
 
     def __init__(self, size, load):
@@ -57,7 +57,7 @@ class ModelCache:
                 pass
             return found
         found = self._load(model)
-        # Nobody asks for an older archive of this name any more.
+        # No call needs an older archive of this name any more.
         for other in list(self._objects):
             if other[0] == model["name"]:
                 self._objects.pop(other, None)
@@ -80,7 +80,7 @@ def load(model):
     except NotLoaded:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a hostile pickle too
-        sys.setrecursionlimit(recursion_limit)  # a low one would stop the explanation
+        sys.setrecursionlimit(recursion_limit)  # with a low one, explaining the error would fail
         raise NotLoaded(_explain(error, os.path.dirname(archive))) from error
 
 
@@ -110,7 +110,7 @@ def _explain(error, folder):
 
 
 def _facts(folder):
-    """The content of deployment.json, as far as it has the form that it should have."""
+    """The valid members of deployment.json."""
     try:
         with open(os.path.join(folder, FACTS_NAME), encoding="utf-8") as file:
             facts = json.load(file)

@@ -1,4 +1,4 @@
-"""What a process has only once and a script may change: current folder, recursion limit, timers, threads, children."""
+"""State that exists once in a process and scripts may change: folder, recursion limit, timers, threads, children."""
 
 import _thread
 import faulthandler
@@ -26,7 +26,7 @@ class ProcessState:
             sys.setrecursionlimit(self._recursion_limit)
 
     def restore(self):
-        """Restore what can be restored; "processes" or "threads" when the call left such running, else None."""
+        """Restore what can be restored. Returns "processes" or "threads" if the call left any running, else None."""
         self.restore_recursion_limit()
         faulthandler.cancel_dump_traceback_later()
         if self._posix:

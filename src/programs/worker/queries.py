@@ -1,7 +1,7 @@
 """Calls of deployed functions: POST /query/{name}, and `tabpy.query` inside a script.
 
-Both go through `call`, so that they answer alike. Arguments and results cross as JSON would carry them, also where
-no byte of JSON is sent: a function must not see more from a script than from a dashboard.
+Both go through `call`, so that their answers are the same. Arguments and results are converted to what JSON can
+carry, even where no JSON is sent: a function must not see more from a script than from a dashboard.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ def parse_query(body, orjson=None):
 
 
 def call(query_object, arguments, keywords, orjson=None):
-    """JSON bytes of what the function returns. Raises what it raises, and TypeError when that is no JSON."""
+    """JSON bytes of the function's result. Raises what it raises, and TypeError when JSON can't represent the result.
+    """
     value = query_object.query(*arguments, **keywords)
     try:
         return json_writer.encode(value, orjson)
@@ -53,7 +54,7 @@ def etag(response):
 
 
 def as_json(value, orjson=None):
-    """`value` as it is after a way through JSON, NaN and infinities as Python's own JSON has them."""
+    """`value` after encoding to JSON and decoding, which keep NaN and infinities as Python's own `json` does."""
     return read_json(json_writer.encode(value, orjson, keep_nan=True), orjson)
 
 

@@ -1,10 +1,10 @@
 """The reaper: a small parent process that outlives its worker and leaves nothing of it behind.
 
 The server starts the reaper, which forks the worker and then only waits for one of three things: the worker ends, the
-server asks for its end (SIGTERM), or the server is gone (its end of our standard input closes, after kill -9 too). In
-each case it kills every process that the worker's scripts have started, also those that left the process group: on
-Linux it adopts orphans (PR_SET_CHILD_SUBREAPER). It exits as the worker did, by the same signal or with the same exit
-code, so that the server can tell how the worker ended.
+server asks for its end (SIGTERM), or the server is gone (its end of our standard input closes, even after kill -9).
+In each case it kills every process that the worker's scripts have started, including those that left the process
+group: on Linux it adopts orphans (PR_SET_CHILD_SUBREAPER). It exits as the worker did, by the same signal or with the
+same exit code, so that the server can tell how the worker ended.
 """
 
 import os
@@ -18,12 +18,12 @@ PR_SET_CHILD_SUBREAPER = 36
 
 # How long a worker may take to exit by itself after its server closed the channel (atexit handlers of libraries).
 EXIT_GRACE_SECONDS = 0.5
-# How long to go on killing descendants that fork as fast as they are killed.
+# How long to keep killing descendants that fork as fast as they are killed.
 KILL_DEADLINE_SECONDS = 3.0
 
 
 def fork_worker():
-    """Fork the worker. Returns in the worker only; this process, its parent, becomes the reaper and ends in here."""
+    """Fork the worker. Returns only in the worker; this process, its parent, becomes the reaper and never returns."""
     prctl = _load_prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     reaper = os.getpid()
@@ -52,7 +52,7 @@ def _load_prctl():
 
 
 def _watch(worker):
-    """Wait until the worker shall be gone, kill what is left of it; its wait status."""
+    """Wait until the worker ends or should end, and kill what is left of it; returns its wait status."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -64,7 +64,7 @@ def _watch(worker):
         signal.signal(ignored, signal.SIG_IGN)
     os.close(1)  # the worker's end of the channel: the server must see it close when the worker ends
     poller = select.poll()
-    poller.register(0, 0)  # for POLLHUP alone: the worker reads what comes in
+    poller.register(0, 0)  # only for POLLHUP: the worker reads the input
     poller.register(wake_read, select.POLLIN)
     deadline = None
     while True:
@@ -85,7 +85,7 @@ def _watch(worker):
 
 
 def _reap(worker):
-    """Collect every child that ended; the worker's wait status, or None while it lives."""
+    """Reap every child that has ended; returns the worker's wait status, or None while it runs."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -98,7 +98,7 @@ def _reap(worker):
 
 
 def _kill_all(worker):
-    """Kill the worker's process group and all descendants; the worker's wait status if it ended here."""
+    """Kill the worker's process group and all descendants; returns the worker's wait status if it ended here."""
     worker_status = None
     _kill(os.killpg, worker)
     deadline = time.monotonic() + KILL_DEADLINE_SECONDS
@@ -134,7 +134,7 @@ def _descendants(root):
         if name.isdigit():
             try:
                 with open("/proc/%s/stat" % name, "rb") as file:
-                    # pid (name) state ppid ...; the name may hold spaces and brackets
+                    # pid (name) state ppid ...; the name may contain spaces and parentheses
                     parent = int(file.read().rpartition(b")")[2].split()[1])
             except (OSError, ValueError, IndexError):
                 continue

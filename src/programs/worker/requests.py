@@ -57,7 +57,7 @@ def _has_long_number(body):
 def parse_evaluate(body, scripts, orjson=None):
     """(compiled script, arguments in order) of a request's body.
 
-    Raises Rejected for a malformed request, and what compiling the script raises.
+    Raises Rejected for a malformed request, and whatever compiling the script raises.
     """
     try:
         request = read_json(body, orjson)

@@ -1,8 +1,7 @@
 """Standard output and error of scripts: both go to file descriptor 2, which the server reads as log lines.
 
-What is printed through `sys.stdout` and `sys.stderr` stands between two marks with the call's id, which the server
-logs beside it. What C code or a subprocess writes comes without marks; the server logs it with the id of the call that
-is running.
+Output through `sys.stdout` and `sys.stderr` is enclosed in two marks with the call's id, which the server logs with
+it. Output of C code or a subprocess has no marks; the server logs it with the id of the call that is running.
 """
 
 import io
@@ -27,7 +26,7 @@ class ScriptOutput:
 
     def __init__(self, marker):
         self._marker = marker.encode("ascii")
-        self._fd = os.dup(2)  # a script that closes 2 closes it for its own C code only
+        self._fd = os.dup(2)  # a script that closes 2 closes it only for its own C code
         self._call_id = ""
         self._begun = False
         self._process = os.getpid()
@@ -69,12 +68,12 @@ class ScriptOutput:
         os.write(self._fd, b"\n%b %b %b\n" % (self._marker, word, self._call_id.encode("ascii")))
 
     def end_call(self):
-        """Flush, mark the end if anything was printed, and give back sound streams."""
+        """Flush, mark the end if anything was printed, and restore the streams that the script has changed."""
         if (getattr(sys, "stdout", None) is not self._stdout or getattr(sys, "stderr", None) is not self._stderr
                 or getattr(sys, "stdin", None) is not self._stdin):
             self.restore()
         if not _is_sound(self._stdout) or not _is_sound(self._stderr) or not _is_sound(self._stdin):
-            self.restore()  # a stream that the script put in front of ours closes ours when it goes
+            self.restore()  # a stream that the script wrapped around ours closes ours when it is deleted
         try:
             self._stdout.flush()
             self._stderr.flush()

@@ -1,7 +1,7 @@
 """Scripts of POST /evaluate: compiled once, run as a function body with fresh globals each time.
 
-A script is the body of `_user_script(tabpy, _arg1, ..., _argN)`. It is parsed as it stands and its syntax tree
-is put into that function, so that strings stay untouched and line numbers are the user's.
+A script is the body of `_user_script(tabpy, _arg1, ..., _argN)`. It is parsed as it is, and its syntax tree is put
+into that function, so that strings stay unchanged and line numbers are the user's.
 """
 
 import ast
@@ -20,7 +20,7 @@ FUNCTION_NAME = "_user_script"
 CACHE_SCRIPTS = 512
 CACHE_CHARACTERS = 16 * 1024 * 1024
 
-# Names that scripts written for TabPy find without importing: name -> (module, attribute or None).
+# Names that scripts written for TabPy use without importing them: name -> (module, attribute or None).
 PRESETS = {
     "json": ("json", None),
     "logging": ("logging", None),
@@ -62,32 +62,32 @@ class Script:
         return self._function
 
     def bind(self):
-        """A function of `tabpy, _arg1, ...` whose globals nobody has seen."""
-        if self._presets is None:  # imported inside the call: its time limit holds for the imports too
+        """A function of `tabpy, _arg1, ...` with fresh globals."""
+        if self._presets is None:  # imported inside the call: its time limit applies to the imports too
             self._presets = _import_presets(self._used_presets & _global_names(self._code))
         names = {"__name__": MODULE_NAME, "__builtins__": builtins}
         names.update(self._presets)
         return types.FunctionType(self._code, names)
 
     def code_ids(self):
-        """The ids of its code objects. What `exec` and dataclasses compile in its name is not among them."""
+        """The ids of its code objects, without those that `exec` and dataclasses compile under its file name."""
         return set(map(id, _nested_codes(self._code)))
 
     def line_text(self, number):
         """A line of the script, stripped, for tracebacks."""
-        lines = re.split("\r\n|\r|\n", self._text)  # what Python takes for line ends, and no other
+        lines = re.split("\r\n|\r|\n", self._text)  # exactly the line ends that Python recognizes
         return lines[number - 1].strip()[:200] if 0 < number <= len(lines) else ""
 
 
 class ScriptCache:
-    """Compiled scripts by text and argument names; the least recently used leave first."""
+    """Compiled scripts by text and argument names; the least recently used are evicted first."""
 
     def __init__(self):
         self._scripts = OrderedDict()
         self._characters = 0
 
     def get(self, text, argument_names):
-        """The compiled script. Raises EmptyScript, SyntaxError and what else `ast.parse` raises."""
+        """The compiled script. Raises EmptyScript, SyntaxError and whatever else `ast.parse` raises."""
         key = (text, argument_names)
         script = self._scripts.get(key)
         if script is not None:
@@ -122,15 +122,15 @@ def _parse(text):
     try:
         return ast.parse(text, FILE_NAME)
     except IndentationError as error:
-        # A script that is indented as a whole is fine as a function's body. Under `if 1:` it parses, one line
-        # further down, and is not touched by changing its text.
+        # A script that is indented as a whole is fine as a function's body. Below `if 1:` it parses, one line
+        # further down, without a change of its text.
         if not error.msg.startswith("unexpected indent"):
             raise
         try:
             module = ast.parse("if 1:\n" + text, FILE_NAME)
         except SyntaxError:
             raise error from None
-        if len(module.body) != 1 or module.body[0].orelse:  # an `else` at the margin would join our `if`
+        if len(module.body) != 1 or module.body[0].orelse:  # an `else` at the margin would belong to our `if`
             raise
         for node in ast.walk(module):
             if hasattr(node, "lineno"):
@@ -140,7 +140,7 @@ def _parse(text):
 
 
 def _split_future_imports(body):
-    """`from __future__` imports, which must stand before the function, and the rest."""
+    """`from __future__` imports, which must come before the function, and the rest."""
     position = 0
     first = body[0]
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
@@ -158,13 +158,13 @@ def _import_presets(names):
         try:
             loaded = importlib.import_module(module)
         except Exception:
-            continue  # using the name is then a NameError, as it is anywhere in Python
+            continue  # using the name is then a NameError, as anywhere in Python
         found[name] = getattr(loaded, attribute) if attribute else loaded
     return found
 
 
 def _global_names(code):
-    """Names that may be looked up as globals; names of attributes and imports are among them."""
+    """Names that may be looked up as globals, including names of attributes and imports."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -181,5 +181,5 @@ def _nested_codes(code):
 
 
 def register_module():
-    """Give the scripts' `__module__` something to be: pickle, dataclasses and typing look it up."""
+    """Register the module that the scripts' `__module__` names: pickle, dataclasses and typing look it up."""
     sys.modules[MODULE_NAME] = types.ModuleType(MODULE_NAME, "Scripts run by the TabPy server.")

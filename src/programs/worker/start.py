@@ -38,6 +38,6 @@ def run(start, sources):
     sys.meta_path.append(SourceFinder(sources))
     if os.name == "posix":
         from _tabpy_worker import reaper
-        reaper.fork_worker()  # returns in the worker only
+        reaper.fork_worker()  # returns only in the worker
     from _tabpy_worker import main
     main.main(start)

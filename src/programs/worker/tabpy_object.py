@@ -23,7 +23,7 @@ class FailedReply(dict):
 
 
 class Endpoints:
-    """The server's resolutions of names, cached for each revision. Names without an archive are asked for each time."""
+    """The server's resolutions of names, cached per revision. Names without an archive are resolved each time."""
 
     def __init__(self, ask):
         self._ask = ask
@@ -61,8 +61,8 @@ class TabPy:
         """Call a deployed function with positional or with keyword arguments.
 
         Returns the whole answer of `/query/{name}`: a dict with `response`, or with `message` and `info` when
-        the function is not there or failed. Keyword arguments beside positional ones are ignored, as TabPy does.
-        Raises TypeError for arguments that JSON can't carry.
+        the function doesn't exist or failed. Keyword arguments beside positional ones are ignored, as in TabPy.
+        Raises TypeError for arguments that JSON can't represent.
         """
         data = queries.as_json(args if args or not kwargs else kwargs, self._orjson)
         try:

@@ -55,7 +55,7 @@ test.each([1, 7, 8, 9, 64, 65_536, 1 << 24])(
   },
 );
 
-test.each(bodies)("encodeFrame() takes a body in pieces", (body) => {
+test.each(bodies)("encodeFrame() accepts a body in pieces", (body) => {
   const whole = Buffer.from(body);
   for (const pieceBytes of [1, 1000, 65_536]) {
     const pieces: Buffer[] = [];
@@ -65,7 +65,7 @@ test.each(bodies)("encodeFrame() takes a body in pieces", (body) => {
   }
 });
 
-test("FrameWriter writes frames whole and in order to a stream that takes little at a time", async () => {
+test("FrameWriter writes complete frames in order to a stream that accepts little at a time", async () => {
   const pipe = new PassThrough({ highWaterMark: 1000 });
   const writer = new FrameWriter(pipe);
   for (const { header, body } of wanted) writer.write(header, [Buffer.from(body)]);
@@ -78,7 +78,7 @@ test("FrameWriter writes frames whole and in order to a stream that takes little
   expect(decodeAll(Buffer.concat(chunks), 4096)).toEqual(wanted);
 });
 
-test("every kind of message goes through frames.py and comes back the same", async () => {
+test("every kind of message is the same after a round trip through frames.py", async () => {
   const script = `
 import sys; sys.path.insert(0, sys.argv[1])
 import frames
@@ -116,7 +116,7 @@ writer.write_reply(4, b"raised", b"{}", 6, {"leftovers": "threads"})
   ]);
 });
 
-test("FrameDecoder refuses lengths that no frame of ours has", () => {
+test("FrameDecoder refuses lengths that no valid frame has", () => {
   const decoder = new FrameDecoder(() => {});
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(10, 0);
@@ -125,7 +125,7 @@ test("FrameDecoder refuses lengths that no frame of ours has", () => {
   expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("Not a frame");
 });
 
-test("FrameDecoder is inside a frame until its last byte has come", () => {
+test("FrameDecoder is inside a frame until its last byte has arrived", () => {
   const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.from("[1]")]));
   const decoder = new FrameDecoder(() => {});
   decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));

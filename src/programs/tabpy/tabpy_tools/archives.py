@@ -1,4 +1,4 @@
-"""From a function to the bytes of an archive. cloudpickle is imported here only, when something is deployed."""
+"""From a function to the bytes of an archive. Only this module imports cloudpickle, when something is deployed."""
 
 import pickle
 import platform
@@ -8,7 +8,7 @@ from tabpy.tabpy_tools.query_object import QueryObject
 
 
 def as_query_object(obj, description=""):
-    """The query object of what a user wants to deploy.
+    """The query object for what a user wants to deploy.
 
     Raises
     ------
@@ -20,8 +20,8 @@ def as_query_object(obj, description=""):
     if callable(obj):
         return CustomQueryObject(obj, description)
     raise TypeError(
-        "Cannot deploy an object of type %s: expected a function, one that calls the object's predict say, or a "
-        "QueryObject" % type(obj).__name__)
+        "Cannot deploy an object of type %s: expected a function, for example one that calls the object's predict, "
+        "or a QueryObject" % type(obj).__name__)
 
 
 def write_archive(query_object, file):

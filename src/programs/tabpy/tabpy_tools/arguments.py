@@ -14,9 +14,9 @@ def check_name(name):
 
 
 def checked_seconds(name, seconds):
-    """`seconds`, a number more than 0; else ValueError that names the argument."""
+    """`seconds`, if it is a number greater than 0. Otherwise raises ValueError that names the argument."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
-        raise ValueError("%s %r: expected a number of seconds more than 0" % (name, seconds))
+        raise ValueError("%s %r: expected a number of seconds greater than 0" % (name, seconds))
     return seconds
 
 

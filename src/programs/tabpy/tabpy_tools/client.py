@@ -24,12 +24,13 @@ class Client:
     query_timeout : float
         Seconds to wait for an answer.
     verify : bool, str, os.PathLike or ssl.SSLContext
-        How an https server proves itself: True, by a certificate that this machine trusts; a path, by one that the
-        CA in that PEM file signed; False, not at all, so that anyone may stand in for it.
+        How the certificate of an https server is verified: True, with the CAs that this machine trusts; a path, with
+        the CA in that PEM file; an SSLContext, as it is set up; False, not at all, so that anyone can impersonate the
+        server.
     remote_server : bool
-        TabPy's: the server doesn't share a disk with this machine. Only matters for a server that takes no uploads.
+        The server doesn't share a disk with this machine. Only matters for a server that takes no uploads.
     localhost_endpoint : str, optional
-        TabPy's, without effect.
+        Has no effect; TabPy's own client has it.
     load_timeout : float
         Seconds that `deploy` waits until the server has loaded the function.
 
@@ -38,7 +39,7 @@ class Client:
     ValueError
         An argument can't be used.
     ResponseError, OSError
-        Of every method that asks the server: it answered with an error, or can't be reached.
+        From every method that sends a request: the server answered with an error, or can't be reached.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class Client:
 
     @property
     def query_timeout(self):
-        """Seconds to wait for an answer, more than 0."""
+        """Seconds to wait for an answer, greater than 0."""
         return self._query_timeout
 
     @query_timeout.setter
@@ -70,7 +71,7 @@ class Client:
 
     @property
     def load_timeout(self):
-        """Seconds that `deploy` waits until the server has loaded the function, more than 0."""
+        """Seconds that `deploy` waits until the server has loaded the function, greater than 0."""
         return self._load_timeout
 
     @load_timeout.setter
@@ -80,7 +81,7 @@ class Client:
     def set_credentials(self, username, password):
         """Send these with every call from now on.
 
-        They are not kept in a function that uses this client and is deployed.
+        A deployed function that uses this client doesn't contain them.
 
         Parameters
         ----------
@@ -102,12 +103,12 @@ class Client:
         name : str
             Name of the function, or of an alias.
         *args, **kwargs
-            The arguments, by position or by name; not both. Arrays of numpy and Series of pandas go as lists.
+            The arguments, by position or by name; not both. NumPy arrays and pandas Series are sent as lists.
 
         Returns
         -------
         dict
-            `response` is the result; `model` and `version` say what answered, `uuid` names the call.
+            `response` is the result; `model` and `version` tell what answered, `uuid` identifies the call.
 
         Raises
         ------
@@ -128,7 +129,7 @@ class Client:
         return self._ask("POST", "query/" + quoted(name), {"data": kwargs or list(args)})
 
     def deploy(self, name, obj, description=None, schema=None, override=False, is_public=None):
-        """Make a function an endpoint, and wait until the server has loaded it.
+        """Deploy a function as an endpoint, and wait until the server has loaded it.
 
         The function is saved as it is now, with the variables and the functions of this notebook or script that it
         uses. Modules that it imports must be installed on the server.
@@ -140,9 +141,9 @@ class Client:
         obj : callable or QueryObject
             The function.
         description : str, optional
-            One line on what it does.
+            One line about what it does.
         schema : dict, optional
-            What it takes and gives: see `tabpy.tabpy_tools.schema.generate_schema`.
+            Its parameters and its result: see `tabpy.tabpy_tools.schema.generate_schema`.
         override : bool
             Whether to replace the function of that name. `description`, `schema` and `is_public` then stay as they
             are unless they are given.
@@ -152,14 +153,14 @@ class Client:
         Raises
         ------
         RuntimeError
-            There is one of that name, and `override` is not set; or the server takes no uploads, and its disk is not
-            this machine's.
+            A function of that name exists, and `override` is not set; or the server takes no uploads, and its disk is
+            not this machine's.
         LoadError
-            The server can't load it, and goes on with the version that it had.
+            The server can't load it, and continues to use the previous version.
         ResponseError
             The server answered with an error.
         OSError
-            The server can't be reached, or loads longer than `load_timeout` (TimeoutError).
+            The server can't be reached, or takes longer than `load_timeout` to load it (TimeoutError).
         TypeError, ValueError
             An argument can't be used.
         pickle.PicklingError
@@ -211,7 +212,7 @@ class Client:
         RuntimeError
             A function has that name.
         ResponseError
-            The server answered with an error: the endpoint doesn't exist, or the alias would stand for itself.
+            The server answered with an error: the endpoint doesn't exist, or the alias would refer to itself.
         """
         check_name(alias)
         existing = self._find(alias)
@@ -234,7 +235,7 @@ class Client:
         Raises
         ------
         ResponseError
-            The server answered with an error: it doesn't exist, or an alias stands for it.
+            The server answered with an error: it doesn't exist, or an alias refers to it.
         """
         self._ask("DELETE", "endpoints/" + quoted(name))
 
@@ -247,7 +248,7 @@ class Client:
         description : str, optional
         schema : dict, optional
         is_public : bool, optional
-            What isn't given stays.
+            Members that aren't given stay as they are.
 
         Raises
         ------
@@ -256,7 +257,7 @@ class Client:
         """
         changes = given(description=description, schema=schema, is_public=is_public)
         if not changes:
-            raise ValueError("Nothing to change of %r: expected description, schema or is_public" % (name,))
+            raise ValueError("Nothing to change for %r: expected description, schema or is_public" % (name,))
         path = "endpoints/" + quoted(name)
         existing = self._ask("GET", path)
         endpoint = {"name": name, "should_update_version": False, **changes}

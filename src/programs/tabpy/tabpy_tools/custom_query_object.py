@@ -1,5 +1,5 @@
-"""The class that every archive of a deployed function names. Archives made by TabPy's own client name it too, so
-its module, its name and its two attributes stay as they are.
+"""The class that every archive of a deployed function refers to. Archives made by TabPy's own client do too, so its
+module, its name and its two attributes must stay as they are.
 """
 
 from tabpy.tabpy_tools.query_object import NO_DOCSTRING, QueryObject
@@ -13,7 +13,7 @@ class CustomQueryObject(QueryObject):
     query : callable
         The function.
     description : str, optional
-        One line on what it does.
+        One line about what it does.
 
     Raises
     ------
@@ -33,7 +33,7 @@ class CustomQueryObject(QueryObject):
         self.custom_query = query
 
     def query(self, *args, **kwargs):
-        """Call the function with these arguments; what it raises goes through unchanged."""
+        """Call the function with these arguments; its exceptions propagate."""
         return self.custom_query(*args, **kwargs)
 
     def get_docstring(self):
@@ -42,7 +42,7 @@ class CustomQueryObject(QueryObject):
         Returns
         -------
         str
-            As it is written, or a sentence that says that there is none.
+            As written in the source, or a sentence that tells that there is none.
         """
         doc = getattr(self.custom_query, "__doc__", None)
         return doc if isinstance(doc, str) and doc else NO_DOCSTRING

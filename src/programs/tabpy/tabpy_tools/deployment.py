@@ -9,7 +9,7 @@ import uuid
 
 
 class LoadError(RuntimeError):
-    """A function was deployed, and the server can't load it; the text says why."""
+    """A function was deployed, and the server can't load it; the text tells why."""
 
 
 def send_archive(service, name, version, file, timeout, is_remote):
@@ -43,7 +43,7 @@ def send_archive(service, name, version, file, timeout, is_remote):
 
 
 def archive_folder(destination, name, version):
-    """The folder of an archive below the server's folder of uploads, which may be on another operating system."""
+    """The folder of an archive below the server's upload folder, which may be on another operating system."""
     separator = "\\" if "\\" in destination and "/" not in destination else "/"
     return separator.join([destination.rstrip("/\\"), "endpoints", name, str(version)])
 
@@ -76,14 +76,14 @@ def wait_until_loaded(service, name, version, timeout, load_timeout):
                 return
             if status["status"] == "LoadFailed":
                 raise LoadError("The server cannot load %r: %s" % (name, status["last_error"]))
-        # A server that has waited itself is asked again at once, an old one after a pause.
+        # Ask again at once if the server has waited itself; if it is an old one, after a pause.
         if "Preference-Applied" not in headers or status["status"] != "LoadInProgress":
             time.sleep(min(pause, left))
             pause = min(2 * pause, 0.5)
 
 
 def _copy_into(folder, file):
-    """Write the archive whole or not at all."""
+    """Write the archive completely or not at all."""
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "pickle_archive")
     temporary = "%s.%s" % (path, uuid.uuid4().hex)

@@ -53,7 +53,7 @@ class Service:
 
     @property
     def url(self):
-        """The server's URL, with a slash at its end."""
+        """The server's URL, with a trailing slash."""
         return self._url
 
     def __getstate__(self):
@@ -72,12 +72,12 @@ class Service:
         self._authorization = "Basic " + base64.b64encode(pair).decode("ascii")
 
     def request(self, method, path, timeout, body=None, headers=None):
-        """Ask the server; a `body` that isn't None is sent as JSON.
+        """Send a request; a `body` that isn't None is sent as JSON.
 
         Returns
         -------
         tuple
-            The JSON of the answer as a value, None for an empty one; and the headers of the answer.
+            The decoded JSON of the answer, None for an empty one; and the headers of the answer.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Service:
         if isinstance(reason, (TimeoutError, socket.timeout)):
             return TimeoutError("%s doesn't answer in %g s" % (self._url, timeout))
         if isinstance(reason, ssl.SSLCertVerificationError):
-            remedy = "" if reason.verify_code in _OTHER_NAMES else "; give verify the path of the file of its CA"
+            remedy = "" if reason.verify_code in _OTHER_NAMES else "; set verify to the path of its CA's file"
             return ConnectionError("Cannot trust the certificate of %s: %s%s"
                                    % (self._url, reason.verify_message or reason, remedy))
         return ConnectionError("Cannot reach %s: %s" % (self._url, reason))
@@ -135,7 +135,7 @@ def _checked_url(endpoint):
     except ValueError as error:
         raise ValueError("endpoint: %s" % error) from None
     if "@" in parts.netloc:  # it may contain a password, so it is not repeated
-        raise ValueError("endpoint: expected a URL without user name and password, for which there is set_credentials")
+        raise ValueError("endpoint: expected a URL without user name and password; use set_credentials for them")
     if not parts.hostname or parts.query or parts.fragment or any(sign <= " " for sign in endpoint):
         raise ValueError("endpoint %r: expected a URL like http://localhost:9004/" % (endpoint,))
     return "%s://%s%s/" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
@@ -165,7 +165,7 @@ def _new_context(verify):
 def _new_opener(url, context):
     # Requests to this machine never go through a proxy.
     proxies = {} if _is_loopback(urllib.parse.urlsplit(url).hostname) else None
-    # Without a handler for redirects they are errors: no archive and no password goes to another server.
+    # Without a handler for redirects they are errors: no archive and no password is sent to another server.
     opener = urllib.request.OpenerDirector()
     for handler in (urllib.request.ProxyHandler(proxies), _Http() if context is None else _Https(context),
                     urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor()):
@@ -181,9 +181,9 @@ def _is_loopback(host):
 
 
 class _EarlyAnswer:
-    """A connection that reads the answer also when the server closed it before it had the whole body.
+    """A connection that reads the answer even when the server closed it before it had received the whole body.
 
-    That is how an upload that is too large is refused.
+    The server does so when an upload is too large.
     """
 
     _broken = None

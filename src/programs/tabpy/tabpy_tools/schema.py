@@ -28,7 +28,7 @@ def generate_schema(input, output, input_description=None, output_description=No
     Raises
     ------
     TypeError
-        `input` or `input_description` is no dict, or a value has no JSON.
+        `input` or `input_description` isn't a dict, or JSON can't represent a value.
     ValueError
         `input_description` names a parameter that `input` doesn't have.
 
@@ -77,7 +77,7 @@ def _schema_of(value):
 
 
 def _without_repeats(schemas):
-    """Each schema once; integers are numbers where there are others."""
+    """Each schema once; `integer` is left out beside `number`, which includes it."""
     kept = []
     for schema in schemas:
         if schema not in kept:

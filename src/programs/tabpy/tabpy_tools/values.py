@@ -11,18 +11,18 @@ def to_json(value):
     Raises
     ------
     TypeError
-        The value, or something in it, has no JSON.
+        JSON can't represent the value, or something in it.
     """
     return json.dumps(value, default=plain).encode("ascii")
 
 
 def plain(value):
-    """A value that `json` doesn't know as one that it does.
+    """Convert a value that `json` can't encode to one that it can.
 
     Raises
     ------
     TypeError
-        There is none.
+        The value's type is unknown.
     """
     if callable(getattr(value, "tolist", None)):  # arrays and numbers of numpy, Series and Index of pandas
         return value.tolist()
@@ -32,4 +32,4 @@ def plain(value):
         return float(value)
     if isinstance(value, (set, frozenset, range)):
         return list(value)
-    raise TypeError("Cannot send an object of type %s: expected what JSON has" % type(value).__name__)
+    raise TypeError("Cannot send an object of type %s: expected a type that JSON has" % type(value).__name__)
