@@ -23,7 +23,10 @@ export const errorStatus = {
   "too-many-attempts": 429,
   /** An error in this program or in the user's script. */
   internal: 500,
-  /** No worker can take the call now: the queue is full, the wait was too long, no Python starts, or the server is stopping. */
+  /**
+   * The call can't be taken now: no worker for it (executor/call.ts), no memory for its body (http/body.ts), or the
+   * state file is missing or locked (registry/store.ts, file-lock.ts).
+   */
   unavailable: 503,
   /** A setting, file or argument can't be used: exit code 1. */
   config: 500,

@@ -46,12 +46,8 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   if (config.isArrowWanted)
     log.warning("TABPY_ARROW_ENABLE is on, but Arrow Flight is not available: data is transferred as JSON");
   const service = readServiceInfo(config.statePath);
-  const auditLog = log.for("audit.ts").named("tabpy.audit");
   const path = config.passwordFile;
-  const users =
-    path === undefined
-      ? undefined
-      : await loadUsers({ path, audit: (message) => auditLog.info(message), log: log.for("users.ts") });
+  const users = path === undefined ? undefined : await loadUsers({ path, log: log.for("users.ts") });
   const tls = config.tls === undefined ? undefined : await loadTls(config.tls, log.for("tls.ts"));
 
   const registry: Registry = new Registry({
@@ -76,8 +72,9 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   );
   const bcrypt = new Bcrypt();
   const app = createApp({
-    ...config,
     service,
+    staticPath: config.staticPath,
+    isLogDetailed: config.isLogDetailed,
     execute: executor.execute,
     authenticate:
       users === undefined

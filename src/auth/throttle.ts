@@ -13,8 +13,6 @@ export interface ThrottleOptions {
   readonly now: () => number;
 }
 
-export type Throttle = ReturnType<typeof createThrottle>;
-
 /** Which limit refuses an attempt, and for how long. */
 export interface Wait {
   readonly by: "address" | "user";

@@ -13,14 +13,14 @@ export interface Users {
 
 export interface UsersOptions {
   readonly path: string;
+  /** Changes of users are logged as `tabpy.audit`. */
   readonly log: Logger;
-  /** Writes to the audit log which users have changed. */
-  readonly audit: (message: string) => void;
 }
 
 /** Read the password file. Throws TabPyError `config` that names the file, the line and what is expected. */
 export async function loadUsers(options: UsersOptions): Promise<Users> {
-  const { path, log, audit } = options;
+  const { path, log } = options;
+  const auditLog = log.for("audit.ts").named("tabpy.audit");
   const read = async () => {
     const users = await readPasswordFile(path);
     if (users.size === 0)
@@ -40,7 +40,7 @@ export async function loadUsers(options: UsersOptions): Promise<Users> {
     reload: async () => {
       const before = current;
       current = await read();
-      for (const line of differences(before, current)) audit(line);
+      for (const line of differences(before, current)) auditLog.info(line);
       log.info(`Read the password file "${path}" again: ${countText(current.size)}`);
     },
   };

@@ -10,6 +10,7 @@ export const rememberMs = 5 * 60_000;
 /** How long a credential that was right is exempt from throttling, even after it became wrong: it isn't a guess. */
 export const exemptMs = 24 * 60 * 60_000;
 /** For right and for wrong credentials each. Their caches are separate, so that guessing evicts no right one. */
+/** quick-lru keeps up to twice as many. */
 const cacheOptions = { maxSize: 1000 };
 
 interface Entry<Verdict> {

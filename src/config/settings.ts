@@ -1,5 +1,6 @@
 // The table of all settings: name, type, default, description. `--help` and `tabpy config` are made from it, and
-// test/config/documents.test.ts compares docs/settings.md and config.example.conf with it. load.ts reads the values.
+// test/config/documents.test.ts compares docs/settings.md and config.example.conf with it. load.ts reads the values,
+// config.ts gives each its name in the program.
 
 /** The syntax of a value, and its bounds. */
 export type Kind =

@@ -31,7 +31,8 @@ export interface Functions {
 export interface Call {
   /** Logged beside what the script prints; the `uuid` of a query's result. Visible ASCII. */
   readonly callId: string;
-  readonly what: /** `reportsFunction`: the reply has the text of the function that the script becomes. */
+  /** `reportsFunction`: the reply has the text of the function that the script becomes. */
+  readonly what:
     | { readonly kind: "evaluate"; readonly reportsFunction: boolean }
     /** Without a model only the body is checked, and the result is empty. */
     | { readonly kind: "query"; readonly model: Model | undefined }

@@ -3,7 +3,7 @@
 //     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 //
 // The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
-// script's own bytes. To add a message: a type in messages.ts, a row here, a branch in worker.ts and main.py.
+// script's own bytes. How to add a message: messages.ts.
 //
 // server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
 //                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`

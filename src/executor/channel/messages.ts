@@ -1,5 +1,6 @@
-// The headers of the frames on a worker's channel (frames.ts has the format and the order), each request beside its
-// reply. The Python side is programs/worker/main.py.
+// The headers of the frames on a worker's channel, each request beside its reply. frames.ts has the format. To add a
+// message: a type here, a row in the comments of frames.ts and frames.py, a branch in worker.ts and in
+// programs/worker/main.py (for a question during a call, frames.py `ask`; for a kind of call, `callHeader` and `Call`).
 
 import type { Model } from "../../model.ts";
 import type { Call, Reply } from "../executor.ts";

@@ -1,4 +1,5 @@
-// Resident memory of workers, from /proc (Linux). Elsewhere nothing is measured and no limit is enforced.
+// Measures the resident memory of workers, from /proc (Linux), and reports those over the limit: pool.ts ends them.
+// Elsewhere nothing is measured and no limit is enforced.
 
 import { readFile } from "node:fs/promises";
 

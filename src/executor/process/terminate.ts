@@ -1,5 +1,5 @@
 // The ways to end a worker process. On POSIX its reaper (programs/worker/reaper.py) kills everything below it on
-// SIGTERM; a reaper that doesn't is killed itself, together with the worker's process group.
+// SIGTERM; a reaper that doesn't is killed itself, together with the worker's process group. worker.ts decides when.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";

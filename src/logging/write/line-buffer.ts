@@ -1,6 +1,7 @@
 // Lines that wait for one target. Callers never wait: lines become bytes in a bounded buffer, and one write at a time
 // takes them out. As bytes, lines that wait for a long time cost nothing but memory. Lines that a slow or failing
-// target loses are counted and logged: in that log itself, and elsewhere through `onFault`.
+// target loses are counted and logged: in that log itself, and elsewhere through `onFault`. (sonic-boom, which does much
+// of this, continues in the middle of a line after a failed write and a reopen, and doesn't report what it drops.)
 
 import { within } from "../../lifecycle.ts";
 

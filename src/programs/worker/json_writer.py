@@ -39,7 +39,7 @@ def encode(value, orjson=None, keep_nan=False):
     if orjson is not None and not keep_nan and _has_large_list(value):
         options = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
         try:
-            encoded = orjson.dumps(value, option=options)
+            encoded = orjson.dumps(value, option=options)  # NaN and infinities become null
         except (TypeError, ValueError, RecursionError):
             pass  # big integers, NumPy values, subclasses, lone surrogates: the writers below handle them
         else:

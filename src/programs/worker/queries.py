@@ -1,4 +1,4 @@
-"""Calls of deployed functions: POST /query/{name}, and `tabpy.query` inside a script.
+"""Calls of deployed functions: for POST /query/{name}, and for `tabpy.query` inside a script (tabpy_object.py).
 
 Both go through `call`, so that their answers are the same. Arguments and results are converted to what JSON can
 carry, even where no JSON is sent: a function must not see more from a script than from a dashboard.

@@ -1,7 +1,8 @@
 """Standard output and error of scripts: both go to file descriptor 2, which the server reads as log lines.
 
 Output through `sys.stdout` and `sys.stderr` is enclosed in two marks with the call's id, which the server logs with
-it. Output of C code or a subprocess has no marks; the server logs it with the id of the call that is running.
+it. Output of C code or a subprocess has no marks; the server logs it with the id of the call that is running. The
+server's half is src/executor/channel/script-output.ts.
 """
 
 import io
