@@ -24,7 +24,7 @@ export const errorStatus = {
   /** An error in this program or in the user's script. */
   internal: 500,
   /**
-   * The call can't be taken now: no worker for it (executor/call.ts), no memory for its body (http/body.ts), or the
+   * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body (http/body.ts), or the
    * state file is missing or locked (registry/store.ts, file-lock.ts).
    */
   unavailable: 503,
