@@ -24,8 +24,8 @@ export const errorStatus = {
   /** An error in this program or in the user's script. */
   internal: 500,
   /**
-   * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body (http/body.ts), or the
-   * state file is missing or locked (registry/store.ts, file-lock.ts).
+   * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body
+   * (http/body.ts), or the state file is missing or locked (registry/store.ts, file-lock.ts).
    */
   unavailable: 503,
   /** A setting, file or argument can't be used: exit code 1. */
