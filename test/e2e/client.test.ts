@@ -9,6 +9,7 @@ import { testPython } from "../support/interpreters.ts";
 import { freePort } from "../support/network.ts";
 import { startServer, TestServer } from "../support/server.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
+import { testOfAll } from "../support/all.ts";
 
 const folder = folderUntil(afterAll);
 const environment = join(folder, "venv");
@@ -79,7 +80,7 @@ test(
   timeoutMs,
 );
 
-test(
+testOfAll(
   "the same notebook passes on a server elsewhere, below a subdirectory",
   async () => {
     const state = join(folder, "somebody's", "state folder");

@@ -8,6 +8,7 @@ import { testPython } from "../support/interpreters.ts";
 import { freePort } from "../support/network.ts";
 import { type Answer, TestServer } from "../support/server.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
+import { testOfAll } from "../support/all.ts";
 
 const folder = folderUntil(afterAll);
 /** A home folder without a lexicon in it. */
@@ -127,7 +128,7 @@ test(
   timeoutMs,
 );
 
-test(
+testOfAll(
   "tabpy deploy-models reads credentials from standard input, and trusts the server's own certificate alone",
   async () => {
     const { server, file } = await startWithConfig({
@@ -167,7 +168,7 @@ test(
   timeoutMs,
 );
 
-test(
+testOfAll(
   "tabpy deploy-models asks at a terminal, and doesn't show the password",
   async () => {
     const { server, file } = await startWithConfig({ TABPY_PWD_FILE: passwordFile });

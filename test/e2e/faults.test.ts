@@ -7,6 +7,7 @@ import { sendRaw } from "../support/network.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { startTraffic } from "./traffic.ts";
+import { testOfAll } from "../support/all.ts";
 
 /** With short time limits, for calls that a limit must end. */
 let server: TestServer;
@@ -187,14 +188,18 @@ test("threads left running end with their worker, after the answer", async () =>
   }, patient);
 }, 30_000);
 
-test("a result of 100 MB arrives completely", async () => {
-  await using patient = await startServer({ env: { TABPY_WORKERS: "2" } });
-  await withOthers(async () => {
-    const answer = await patient.evaluate("return 'x' * 100000000");
-    expect(answer.status).toBe(200);
-    expect(answer.text.length).toBe(100_000_002);
-  }, patient);
-}, 60_000);
+testOfAll(
+  "a result of 100 MB arrives completely",
+  async () => {
+    await using patient = await startServer({ env: { TABPY_WORKERS: "2" } });
+    await withOthers(async () => {
+      const answer = await patient.evaluate("return 'x' * 100000000");
+      expect(answer.status).toBe(200);
+      expect(answer.text.length).toBe(100_000_002);
+    }, patient);
+  },
+  60_000,
+);
 
 test("a client that hangs up ends its script", async () => {
   await withOthers(async () => {

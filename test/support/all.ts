@@ -1,5 +1,5 @@
 // Which tests run: the everyday ones, or those of `scripts/test --all` too, which sets TABPY_TEST_ALL=1: other Pythons,
-// and long repetitions.
+// long repetitions, and a few long variants of what everyday tests check.
 
 import { test } from "bun:test";
 
