@@ -40,7 +40,7 @@ import main from "./worker/main.py" with { type: "text" };
 export const bootProgram = boot;
 
 /** The `tabpy` package, which archives refer to and scripts may import: module name -> source. */
-export const clientSources: Readonly<Record<string, string>> = {
+const clientSources: Readonly<Record<string, string>> = {
   tabpy,
   "tabpy.tabpy_tools": tabpyTools,
   "tabpy.tabpy_tools.archives": archives,

@@ -36,7 +36,7 @@ import type { Header } from "./messages.ts";
  * A larger header isn't from the worker: a script has written to the channel. The largest one contains the text of a
  * function: 8192 characters, each of them up to two escapes of six bytes.
  */
-export const maxHeaderBytes = 128 * 1024;
+const maxHeaderBytes = 128 * 1024;
 /** The largest result that a worker may send: 1 GiB. */
 export const maxBodyBytes = 1024 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 /** Longer lines are logged in pieces of this size. */
 const maxLineBytes = 8 * 1024;
 /** A call's output beyond this many bytes is counted, not logged. */
-export const maxOutputBytesPerCall = 1024 * 1024;
+const maxOutputBytesPerCall = 1024 * 1024;
 /** A mark with the id of a call. Checked, because a script may write anything after the marker. */
 const markedId = /^(begin|end) ([\x21-\x7e]{1,128})$/;
 
