@@ -15,6 +15,7 @@ import {
   statePathOf,
   writeState,
 } from "./state.ts";
+import { storing } from "./storage.ts";
 
 export interface StoreOptions {
   readonly statePath: string;
@@ -24,6 +25,14 @@ export interface StoreOptions {
    */
   readonly onChange: (endpoints: Endpoints, before: Endpoints, own: string | undefined) => void;
   readonly log: Logger;
+}
+
+/** Both are called with the file still locked. */
+export interface ChangeHooks {
+  /** The file was written. Doesn't reject. */
+  readonly after?: () => Promise<void>;
+  /** `edit` has succeeded, but the file couldn't be written. */
+  readonly undo?: () => Promise<void>;
 }
 
 export class Store {
@@ -47,17 +56,19 @@ export class Store {
 
   /**
    * Set `name` to the endpoint that `edit` makes from the file's contents, or remove it for undefined. The file is
-   * written durably, then `onChange` and `after` are called, with the file still locked.
+   * written durably, then `onChange` and `after` are called.
    *
-   * @throws what `edit` throws; then nothing has changed. TabPyError `unavailable` when the file was deleted.
+   * @throws what `edit` throws; then nothing has changed. TabPyError `unavailable` when the file was deleted, that or
+   *   `disk-full` when it can't be written; then `undo` was called, and nothing has changed either.
    */
   async change<T extends Endpoint | undefined>(
     name: string,
     edit: (endpoints: Endpoints) => T | Promise<T>,
-    after?: () => Promise<void>,
+    { after, undo }: ChangeHooks = {},
   ): Promise<T> {
     const { statePath } = this.#options;
-    return withLock(statePathOf(statePath), async () => {
+    const path = statePathOf(statePath);
+    const change = async () => {
       this.#isChanging = true;
       try {
         const state = this.#read();
@@ -66,14 +77,28 @@ export class Store {
         setEndpoint(state, name, endpoint);
         if (endpoint === undefined) endpoints.delete(name);
         else endpoints.set(name, endpoint);
-        await writeState(statePath, state);
+        await this.#write(state, endpoints, undo);
         this.#adopt(stateStamp(statePath), endpoints, name);
         await after?.();
         return endpoint;
       } finally {
         this.#isChanging = false;
       }
-    });
+    };
+    return storing(path, () => withLock(path, change));
+  }
+
+  async #write(state: IniFile, endpoints: Endpoints, undo: ChangeHooks["undo"]): Promise<void> {
+    const { statePath } = this.#options;
+    const before = stateStamp(statePath);
+    try {
+      await writeState(statePath, state);
+    } catch (error) {
+      const now = stateStamp(statePath);
+      if (now === before) await undo?.();
+      else this.#adopt(now, endpoints, undefined); // It was replaced, but a power cut may bring the old one back.
+      throw error;
+    }
   }
 
   /** Read what another process has written. A file that can't be read changes nothing. */
