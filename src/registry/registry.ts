@@ -82,8 +82,9 @@ export class Registry implements Service {
     });
   }
 
-  /** A number that changes whenever an answer of `resolve` may have changed. */
+  /** A number that changes whenever an answer of `resolve` may have changed, here or by another process. */
   get revision(): number {
+    this.#store.look();
     return this.#revision;
   }
 
@@ -134,6 +135,17 @@ export class Registry implements Service {
     );
   }
 
+  /**
+   * What a call of `name` runs, after a look at what other processes have changed. Waits for the load of a version that
+   * another process has deployed, for a few seconds at most.
+   */
+  resolveCurrent(name: string): Resolution | Promise<Resolution> {
+    this.#store.look();
+    const resolution = this.resolve(name);
+    if (resolution.kind !== "model") return resolution;
+    return this.#loads.successor(resolution.model.name)?.then(() => this.resolve(name)) ?? resolution;
+  }
+
   /** What a call of `name` runs. */
   resolve(name: string): Resolution {
     const endpoint = followAliases(name, this.#store.endpoints);
@@ -149,6 +161,7 @@ export class Registry implements Service {
   /** Deploy a new endpoint from the body of POST /endpoints. Throws TabPyError for what is wrong with it. */
   async add(body: unknown): Promise<Answer> {
     const name = parseName(body);
+    await this.#store.refresh();
     refuseTaken(name, this.#store.endpoints);
     const request = parseEndpointRequest(body);
     const source = request.type === "alias" ? undefined : await this.#sourceOf(request);
@@ -166,6 +179,7 @@ export class Registry implements Service {
   async update(name: string, body: unknown): Promise<Answer> {
     const request = parseEndpointRequest(body);
     const isNewVersion = wantsNewVersion(body);
+    await this.#store.refresh();
     const { type } = existingEndpoint(name, this.#store.endpoints);
     if (request.type !== undefined && request.type !== type) {
       throw refusedChange(`endpoint ${name} is of the type ${type}, which can't become ${request.type}.`);
@@ -262,7 +276,7 @@ export class Registry implements Service {
     }
     for (const name of before.keys()) if (!endpoints.has(name)) this.#loads.forget(name);
     for (const endpoint of endpoints.values()) {
-      if (endpoint.type !== "alias" && !this.#loads.isCurrent(endpoint)) this.#loads.loadDeployed(endpoint);
+      if (endpoint.type !== "alias" && !this.#loads.isCurrent(endpoint)) this.#loads.loadElsewhere(endpoint);
     }
   }
 

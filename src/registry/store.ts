@@ -1,5 +1,7 @@
 // The endpoints as state.ini has them, and every change of that file. A change locks the file against other processes
-// and is applied to its current contents. What another process has written is read.
+// and is applied to its current contents. What another process has written is read: a change that one server has
+// acknowledged is seen by every later request of every server on the folder. To make that cheap, a server may rely on a
+// look at the file for `leaseMs`, and a change is acknowledged only when it is older than that.
 
 import { errorText, TabPyError } from "../errors.ts";
 import { withLock } from "../file-lock.ts";
@@ -16,6 +18,8 @@ import {
   writeState,
 } from "./state.ts";
 import { storing } from "./storage.ts";
+
+const leaseMs = 2;
 
 export interface StoreOptions {
   readonly statePath: string;
@@ -40,8 +44,12 @@ export class Store {
   #endpoints: Endpoints;
   #stamp: string | undefined;
   #isChanging = false;
+  /** When `look` last looked, by `performance.now()`. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   /** The last fault of the state file, so that it is logged once. */
   #loggedFault = "";
+  /** The version of the file that has this fault: it isn't read again. */
+  #faultyStamp: string | undefined;
 
   /** Reads the state file. Throws TabPyError `config` with the faulty line; the file stays as it is. */
   constructor(options: StoreOptions) {
@@ -68,6 +76,7 @@ export class Store {
   ): Promise<T> {
     const { statePath } = this.#options;
     const path = statePathOf(statePath);
+    let writtenAt = 0;
     const change = async () => {
       this.#isChanging = true;
       try {
@@ -78,6 +87,7 @@ export class Store {
         if (endpoint === undefined) endpoints.delete(name);
         else endpoints.set(name, endpoint);
         await this.#write(state, endpoints, undo);
+        writtenAt = performance.now();
         this.#adopt(stateStamp(statePath), endpoints, name);
         await after?.();
         return endpoint;
@@ -85,7 +95,10 @@ export class Store {
         this.#isChanging = false;
       }
     };
-    return storing(path, () => withLock(path, change));
+    const endpoint = await storing(path, () => withLock(path, change));
+    while (performance.now() < writtenAt + leaseMs)
+      await new Promise((resolve) => setTimeout(resolve, leaseMs));
+    return endpoint;
   }
 
   async #write(state: IniFile, endpoints: Endpoints, undo: ChangeHooks["undo"]): Promise<void> {
@@ -103,17 +116,38 @@ export class Store {
 
   /** Read what another process has written. A file that can't be read changes nothing. */
   async refresh(): Promise<void> {
-    const { statePath, log } = this.#options;
     try {
-      const stamp = await stateStampLater(statePath);
-      // A change in progress reads the file itself, and what it writes isn't from another process.
-      if (stamp === this.#stamp || stamp === undefined || this.#isChanging) return;
-      this.#read();
-      this.#loggedFault = "";
+      this.#readChanged(await stateStampLater(this.#options.statePath));
     } catch (error) {
-      if (errorText(error) !== this.#loggedFault) log.error(errorText(error));
-      this.#loggedFault = errorText(error);
+      this.#logFault(error);
     }
+  }
+
+  /** The same for the path of every call: at once, and at most every `leaseMs`, since a stat takes some microseconds. */
+  look(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < leaseMs) return;
+    this.#lookedAt = now;
+    try {
+      this.#readChanged(stateStamp(this.#options.statePath));
+    } catch (error) {
+      this.#logFault(error);
+    }
+  }
+
+  #readChanged(stamp: string | undefined): void {
+    // A change in progress reads the file itself, and what it writes isn't from another process.
+    if (stamp === this.#stamp || stamp === undefined || this.#isChanging) return;
+    if (stamp === this.#faultyStamp) return;
+    this.#faultyStamp = stamp;
+    this.#read();
+    this.#faultyStamp = undefined;
+    this.#loggedFault = "";
+  }
+
+  #logFault(error: unknown): void {
+    if (errorText(error) !== this.#loggedFault) this.#options.log.error(errorText(error));
+    this.#loggedFault = errorText(error);
   }
 
   /** The file as it is now. A deleted file doesn't count as an empty one: its folder may be mounted again. */
