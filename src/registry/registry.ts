@@ -57,6 +57,7 @@ export class Registry implements Service {
   readonly #store: Store;
   #revision = 0;
   #pollTimer: NodeJS.Timeout | undefined;
+  #swept: Promise<void> | undefined;
 
   /** Reads the state file. Throws TabPyError `config` with the faulty line; the file stays as it is. */
   constructor(options: RegistryOptions) {
@@ -93,8 +94,8 @@ export class Registry implements Service {
     for (const endpoint of this.#store.endpoints.values()) {
       if (endpoint.type !== "alias") this.#loads.loadAtStart(endpoint);
     }
-    this.#pollTimer = setInterval(() => this.refresh(), pollMs);
-    this.#sweep().catch((error) => this.#log.warning(`Cannot clean up: ${errorText(error)}`));
+    this.#pollTimer = setInterval(() => this.#store.poll(), pollMs);
+    this.#swept = this.#sweep().catch((error) => this.#log.warning(`Cannot clean up: ${errorText(error)}`));
     await checkWritable(this.#statePath).catch((error) =>
       this.#log.warning(`Functions can't be deployed, changed or removed: ${errorText(error)}`),
     );
@@ -102,6 +103,7 @@ export class Registry implements Service {
 
   async stop(): Promise<void> {
     clearInterval(this.#pollTimer);
+    await this.#swept;
     await this.#cleanup.done;
   }
 
@@ -288,6 +290,7 @@ export class Registry implements Service {
   }
 
   async #sweep(): Promise<void> {
+    await this.#store.poll();
     await this.#archives.sweep();
     await this.#staging.sweep();
     await sweepFolder(this.#statePath);
