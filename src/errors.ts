@@ -24,10 +24,13 @@ export const errorStatus = {
   /** An error in this program or in the user's script. */
   internal: 500,
   /**
-   * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body (http/body.ts), or the
-   * state file is missing or locked (registry/store.ts, file-lock.ts).
+   * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body
+   * (http/body.ts), or the state file is missing, locked or can't be written (registry/store.ts, file-lock.ts,
+   * registry/storage.ts).
    */
   unavailable: 503,
+  /** What a deployment, change or removal needs can't be written: the disk or a quota is full (registry/storage.ts). */
+  "disk-full": 507,
   /** A setting, file or argument can't be used: exit code 1. */
   config: 500,
   /** Wrong usage of the command line: exit code 2. */

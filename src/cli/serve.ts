@@ -16,6 +16,7 @@ import { printWarning } from "./console.ts";
 import { deployModelsCommand } from "./deploy-models.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
+import { stateCommand } from "./state.ts";
 import { atTerminal } from "./terminal.ts";
 import { userCommand } from "./user.ts";
 
@@ -34,6 +35,7 @@ export const serveCommand: CliCommand = {
   subCommands: {
     config: configCommand,
     user: userCommand,
+    state: stateCommand,
     client: clientCommand,
     "deploy-models": deployModelsCommand,
   },

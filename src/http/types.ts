@@ -31,6 +31,7 @@ export type EndpointService = Pick<
   | "get"
   | "status"
   | "resolve"
+  | "resolveCurrent"
   | "refresh"
   | "settled"
   | "add"

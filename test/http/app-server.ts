@@ -51,6 +51,9 @@ export const noEndpoints: EndpointService = {
   get: () => undefined,
   status: () => ({}),
   resolve: () => ({ kind: "unknown" }),
+  resolveCurrent(name) {
+    return this.resolve(name);
+  },
   refresh: async () => {},
   settled: async () => {},
   add: async () => ({}),
