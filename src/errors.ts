@@ -7,7 +7,7 @@ export const errorStatus = {
   "bad-request": 400,
   /** No credentials, or wrong ones, where a password file is set. */
   unauthorized: 401,
-  /** The path leads out of the static folder. */
+  /** A web page of another site asks (http/foreign-pages.ts), or the path leads out of the static folder. */
   forbidden: 403,
   /** No such URL, endpoint or file; or evaluate is disabled. */
   "not-found": 404,
