@@ -19,6 +19,8 @@ export const errorStatus = {
   timeout: 408,
   /** The body is larger than TABPY_MAX_REQUEST_SIZE_MB. */
   "too-large": 413,
+  /** The body has a Content-Encoding other than gzip. */
+  "unsupported-encoding": 415,
   /** Too many wrong names or passwords: further ones are refused for a while without being verified. */
   "too-many-attempts": 429,
   /** An error in this program or in the user's script. */

@@ -21,6 +21,7 @@ import {
 import { evaluate } from "./evaluate.ts";
 import { logCaller } from "./access-log.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
+import { refuseAmbiguousFraming } from "./framing.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "../python-json.ts";
 import { query } from "./query.ts";
@@ -39,6 +40,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
 
   const app = new Hono<AppEnv>({ strict: true });
   app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
+  app.use(refuseAmbiguousFraming()); // before anything believes the body or the Host
   if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and its answer reveals nothing.
   app.options("*", (c) => {
