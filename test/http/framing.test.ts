@@ -66,3 +66,25 @@ test("two Host headers of a later request are answered with 400 when it passed a
       expect(String(answer.body)).toMatch(/^{}HTTP\/1\.1 400 /);
     },
   ));
+
+test("a chunk of an invalid or a wrong size is answered with 400 at once", () =>
+  checkCases(
+    [
+      "zz\r\nabc\r\n0\r\n\r\n",
+      "-1\r\nabc\r\n0\r\n\r\n",
+      "5\r\nabcdefghijkl\r\n0\r\n\r\n",
+      "5\r\nabcde0\r\n\r\n",
+      "2\r\n{}\r\n0x1\r\nabc\r\n0\r\n\r\n",
+    ],
+    JSON.stringify,
+    async (chunks) => {
+      await using server = await startApp();
+      const bytes = `POST /evaluate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`;
+      const answer = await sendBytes(server.port, bytes);
+      expect([answer.status, answer.json()]).toEqual([
+        400,
+        { message: "The request is not HTTP/1.1", info: {} },
+      ]);
+      expect(server.calls).toEqual([]);
+    },
+  ));
