@@ -7,7 +7,7 @@ export const errorStatus = {
   "bad-request": 400,
   /** No credentials, or wrong ones, where a password file is set. */
   unauthorized: 401,
-  /** The path leads out of the static folder. */
+  /** A web page of another site asks (http/foreign-pages.ts), or the path leads out of the static folder. */
   forbidden: 403,
   /** No such URL, endpoint or file; or evaluate is disabled. */
   "not-found": 404,
@@ -19,6 +19,8 @@ export const errorStatus = {
   timeout: 408,
   /** The body is larger than TABPY_MAX_REQUEST_SIZE_MB. */
   "too-large": 413,
+  /** The body has a Content-Encoding other than gzip. */
+  "unsupported-encoding": 415,
   /** Too many wrong names or passwords: further ones are refused for a while without being verified. */
   "too-many-attempts": 429,
   /** An error in this program or in the user's script. */

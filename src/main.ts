@@ -86,6 +86,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
             failuresPerAddress: config.loginFailuresPerAddress,
             now: () => performance.now(),
           }),
+    allowedHosts: config.allowedHosts ?? (config.isLoopbackOnly ? new Set() : undefined),
     evaluate: {
       isEnabled: config.isEvaluateEnabled,
       timeoutMs: config.evaluateTimeoutMs,

@@ -108,7 +108,7 @@ function settingText({ setting, value, origin }: Effective): string {
  * @throws TabPyError `config` when it is not intended.
  */
 async function confirmOpenServer(config: Config): Promise<void> {
-  if (config.passwordFile !== undefined || !config.isEvaluateEnabled || isLoopback(config.host)) return;
+  if (config.passwordFile !== undefined || !config.isEvaluateEnabled || config.isLoopbackOnly) return;
   const danger = `anyone who reaches port ${config.port} can run code on this machine`;
   const remedies = "set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning";
   const refusal = `Not started without authentication: ${danger}; ${remedies}`;
@@ -117,8 +117,4 @@ async function confirmOpenServer(config: Config): Promise<void> {
     if (await atTerminal(refusal, ({ confirm }) => confirm("Start without authentication?"))) return;
   }
   throw new TabPyError("config", refusal);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

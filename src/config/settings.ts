@@ -218,6 +218,13 @@ export const settings = [
     group: "Security",
   },
   {
+    name: "TABPY_ALLOWED_HOSTS",
+    type: { kind: "text" },
+    default: undefined,
+    doc: "Names, separated by commas, at which a server without a password file may be asked, besides localhost and loopback addresses; checked when set, or when TABPY_HOST is loopback",
+    group: "Security",
+  },
+  {
     name: "TABPY_LOGIN_FAILURES_PER_USER",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "20",

@@ -23,6 +23,8 @@ export interface ServerOptions {
 }
 
 const maxHeaderBytes = 32 * 1024;
+/** Errors that end a request whose headers have arrived already; HPE_STRICT is a chunk of another size than announced. */
+const inBody = new Set(["ERR_HTTP_REQUEST_TIMEOUT", "HPE_INVALID_CHUNK_SIZE", "HPE_STRICT"]);
 /** Interval of the checks for slow connections. */
 const checkIntervalMs = 500;
 
@@ -59,9 +61,8 @@ export class HttpServer implements Service {
       answer(request, response);
     });
     this.#server.on("clientError", (error, socket) => {
-      // Malformed bytes after a valid request must not replace its response.
-      if (this.#busy.has(socket) && errnoOf(error) !== "ERR_HTTP_REQUEST_TIMEOUT")
-        this.#closeAfterResponse.add(socket);
+      // Malformed bytes after a valid request must not replace its response; a broken body is no valid request.
+      if (this.#busy.has(socket) && !inBody.has(errnoOf(error) ?? "")) this.#closeAfterResponse.add(socket);
       else refuseMalformed(error, socket);
     });
     this.#server.maxConnections = options.maxConnections;

@@ -218,10 +218,10 @@ test("a client that hangs up ends its script", async () => {
 
 const slowClients: Record<string, [bytes: string, status: RegExp]> = {
   "a body that stops half-way": [
-    "POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    "POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
     /^$|408/,
   ],
-  "headers that never end": ["GET /info HTTP/1.1\r\nHost: x\r\nX-A: b\r\n", /408/],
+  "headers that never end": ["GET /info HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n", /408/],
   "a connection that sends nothing": ["", /^$|408/],
 };
 for (const [name, [bytes, status]] of Object.entries(slowClients)) {
@@ -235,7 +235,7 @@ for (const [name, [bytes, status]] of Object.entries(slowClients)) {
 test("headers that trickle without end are cut off", async () => {
   await withOthers(async () => {
     let timer: NodeJS.Timeout | undefined;
-    const answer = await sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: x\r\n", (socket) => {
+    const answer = await sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: localhost\r\n", (socket) => {
       timer = setInterval(() => socket.write("X-More: y\r\n"), 50);
     });
     clearInterval(timer);
@@ -245,7 +245,7 @@ test("headers that trickle without end are cut off", async () => {
 
 test("1,000 concurrent connections are all answered", async () => {
   const payload = JSON.stringify({ data: { _arg1: [1, 2, 3] }, script: "return sum(_arg1)" });
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
   await withOthers(async () => {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => sendRaw(patient.port, bytes)));
     expect(
@@ -387,7 +387,7 @@ with ProcessPoolExecutor(2) as forked, multiprocessing.get_context('spawn').Pool
 test("the connection of a client that does not read its answer of 100 MB is closed", async () => {
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const payload = JSON.stringify({ data: {}, script: "return 'x' * 100000000" });
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
   const before = impatient.log.length;
   await withOthers(async () => {
     let paused: Socket | undefined;
@@ -405,7 +405,7 @@ test("a large answer sets no time limit for the next call on its connection", as
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const request = (script: string, headers = "") => {
     const payload = JSON.stringify({ data: {}, script });
-    return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
+    return `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
   };
   let received = 0;
   const text = await sendRaw(impatient.port, request("return 'x' * 3000000"), (socket) => {
@@ -422,7 +422,7 @@ test("a large answer sets no time limit for the next call on its connection", as
 test("pipelined requests on one connection are answered in order", async () => {
   const request = (value: number, headers = "") => {
     const payload = JSON.stringify({ data: { _arg1: value }, script: "return _arg1" });
-    return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
+    return `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
   };
   await withOthers(async () => {
     const text = await sendRaw(server.port, request(11) + request(12) + request(13, "Connection: close\r\n"));

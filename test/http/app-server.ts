@@ -77,6 +77,7 @@ export async function startApp(options: TestOptions = {}): Promise<AppServer> {
   const app = createApp({
     service,
     authenticate: undefined,
+    allowedHosts: undefined,
     info: {},
     endpoints: noEndpoints,
     page: () => pageData,
