@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
 import type { Reply } from "../../src/executor/executor.ts";
@@ -217,6 +217,65 @@ test("Pool tries again with pauses when Python doesn't start, and recovers", asy
   rmSync(broken);
   await pool.interpreterFound;
   expect(await value(run(pool, "return 1"))).toBe(1);
+});
+
+const unstartable: Record<string, [cause: string, make: (path: string) => void]> = {
+  "a half-written program": ["ENOEXEC", (path) => writeFileSync(path, "\x7fELF", { mode: 0o755 })],
+  "a loop of links": ["ELOOP", (path) => symlinkSync(path, path)],
+  "a missing program": ["ENOENT", () => {}],
+};
+for (const [what, [cause, make]] of Object.entries(unstartable)) {
+  test(`Pool refuses calls and tries again with pauses while Python is ${what}`, async () => {
+    const file = join(folder, cause);
+    make(file);
+    await using pool = await startPool({ commands: [{ file, args: [] }] });
+    await until(() => lines.some((line) => line.includes("next try in 0.5 s")));
+    expect(lines.filter((line) => line.includes("Cannot start a worker"))).toEqual([
+      expect.stringMatching(new RegExp(`${cause}: .*; next try in 0.25 s`)),
+      expect.stringMatching(new RegExp(`${cause}: .*; next try in 0.5 s`)),
+    ]);
+    const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;
+    expect(refused.code).toBe("unavailable");
+    writeFileSync(`${file}-sound`, `#!/bin/sh\nexec '${python.file}' "$@"\n`, { mode: 0o755 });
+    renameSync(`${file}-sound`, file);
+    await pool.interpreterFound;
+    expect(await value(run(pool, "return 1"))).toBe(1);
+  });
+}
+
+test("Pool pauses while no file can be opened, and recovers", async () => {
+  await using pool = await startPool();
+  const pid = Number(await value(run(pool, "import os\nreturn os.getpid()")));
+  const files: number[] = [];
+  try {
+    for (;;) files.push(openSync("/dev/null", "r"));
+  } catch {}
+  try {
+    process.kill(pid, "SIGKILL");
+    await until(() => lines.some((line) => line.includes("next try in")));
+    expect(lines.filter((line) => line.includes("EMFILE")).length).toBeLessThan(5);
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+  const pids = new Set<unknown>();
+  const pause = "import os, time\ntime.sleep(0.05)\nreturn os.getpid()";
+  while (pids.size < 2 || pids.has(pid))
+    for (const found of await Promise.all([value(run(pool, pause)), value(run(pool, pause))]))
+      pids.add(found);
+});
+
+test("Pool does not pause for a worker that was killed while it started", async () => {
+  const wrapper = join(folder, "killed-once");
+  const once = join(folder, "once");
+  const shell = `#!/bin/sh\n[ -e '${once}' ] && { rm '${once}'; kill -9 $$; }\nexec '${python.file}' "$@"\n`;
+  writeFileSync(wrapper, shell, { mode: 0o755 });
+  await using pool = await startPool({ size: 1, commands: [{ file: wrapper, args: [] }] });
+  await value(run(pool, "return 1"));
+  writeFileSync(once, "");
+  await run(pool, "import os\nos._exit(1)");
+  expect(await value(run(pool, "return 1"))).toBe(1);
+  const failures = lines.filter((line) => line.includes("Cannot start a worker"));
+  expect(failures).toEqual([expect.stringContaining("signal SIGKILL; it is tried again at once")]);
 });
 
 test("Pool names the interpreter that it can't use", async () => {
