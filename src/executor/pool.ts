@@ -10,7 +10,8 @@ import type { Call, Execute, Functions } from "./executor.ts";
 import { type Command, unsuitable } from "./process/interpreter.ts";
 import { watchMemory } from "./process/memory-limit.ts";
 import type { SpawnWorker } from "./process/spawn.ts";
-import { Worker, type WorkerEvent } from "./worker.ts";
+import { Worker } from "./worker.ts";
+import type { WorkerEvent } from "./worker-options.ts";
 import { WorkerStarts } from "./worker-starts.ts";
 
 export interface PoolOptions {

@@ -88,7 +88,7 @@ const endings: Record<string, [script: string, info: string | RegExp]> = {
   "closing all file descriptors": ["import os\nos.closerange(0, 4096)\nreturn 1", /WorkerLost/],
   "recursion to the limit": ["def f(n): return f(n + 1)\nreturn f(0)", /RecursionError/],
   "garbage on all file descriptors": [
-    "import os\nfor fd in range(3, 64):\n  try: os.write(fd, b'\\xff' * 100)\n  except OSError: pass\nreturn 1",
+    "import os\nfor fd in range(3, 1024):\n  try: os.write(fd, b'\\xff' * 100)\n  except OSError: pass\nreturn 1",
     /WorkerLost/,
   ],
 };

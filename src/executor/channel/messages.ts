@@ -20,6 +20,8 @@ export interface HelloHeader {
 export interface StartHeader {
   readonly id: 0;
   readonly kind: "start";
+  /** What the headers of this worker begin with from now on. */
+  readonly key: string;
   /** Prefix of the lines on the log pipe that mark which call printed what (script-output.ts). */
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
