@@ -10,6 +10,7 @@ import type { Call, Execute, Functions } from "./executor.ts";
 import { type Command, unsuitable } from "./process/interpreter.ts";
 import { watchMemory } from "./process/memory-limit.ts";
 import type { SpawnWorker } from "./process/spawn.ts";
+import { watchStopped } from "./process/stopped.ts";
 import { Worker } from "./worker.ts";
 import type { WorkerEvent } from "./worker-options.ts";
 import { WorkerStarts } from "./worker-starts.ts";
@@ -53,7 +54,8 @@ export class Pool {
   /** Every worker whose process runs, also those of trial loads and those that are ending. */
   readonly #alive = new Set<Worker>();
   #isStopping = false;
-  #stopWatching = () => {};
+  /** Functions that end the watching of workers. */
+  readonly #watches: (() => void)[] = [];
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -67,19 +69,17 @@ export class Pool {
   /** Start the first worker without waiting for it. Calls are accepted at once and wait for it. */
   async start(): Promise<void> {
     this.#startWorker();
+    const alive = () => this.#alive;
+    this.#watches.push(watchStopped(alive, (worker, reason) => worker.kill(reason)));
     const limitBytes = this.#options.workerMemoryBytes;
     if (limitBytes > 0)
-      this.#stopWatching = watchMemory(
-        () => this.#alive,
-        limitBytes,
-        (worker, bytes) => this.#endTooLarge(worker, bytes),
-      );
+      this.#watches.push(watchMemory(alive, limitBytes, (worker, bytes) => this.#endTooLarge(worker, bytes)));
   }
 
   /** End all workers. Calls that run are lost, waiting ones are refused. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#stopWatching();
+    for (const stopWatching of this.#watches) stopWatching();
     this.#starts.stop();
     this.#queue.refuseAll(() => unavailable(stopping, "", 1));
     for (const worker of this.#alive) {

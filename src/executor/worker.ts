@@ -41,6 +41,8 @@ export class Worker {
   readonly ended: Promise<unknown>;
   /** Process id of the worker, known when it is ready. */
   pid: number | undefined;
+  /** Process id of its parent. */
+  readonly reaperPid: number | undefined;
 
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -70,11 +72,12 @@ export class Worker {
     this.#models = new QuickLRU({ maxSize: options.settings.models });
     this.#process = options.spawn();
     this.ended = this.#process.ended;
+    this.reaperPid = this.#process.pid;
     this.#output = new OutputReader(this.#process.log, this.#marker, (callId, line) =>
       this.#printed(callId, line),
     );
     this.#inFlight = new InFlight({
-      onTimeLimit: () => this.#killTimedOut(),
+      onTimeLimit: () => this.#end("killed at the time limit of its call", { reply: { kind: "timed-out" } }),
       onExpired: (calls) => {
         for (const { frameId } of calls) this.#takenBack.add(frameId);
         options.onEvent(this, { kind: "returned", calls });
@@ -184,10 +187,6 @@ export class Worker {
   /** Kill the worker and everything that it started; the call that runs is lost. */
   kill(reason = "it was stopped"): void {
     this.#end(reason);
-  }
-
-  #killTimedOut(): void {
-    this.#end("killed at the time limit of its call", { reply: { kind: "timed-out" } });
   }
 
   #killCancelled(pending: PendingCall): void {

@@ -11,6 +11,8 @@ import { endMarked, forceEnd, requestEnd } from "./terminate.ts";
 
 /** A process with a channel (channel/frames.ts) and a log pipe. */
 export interface WorkerProcess {
+  /** Id of the process that was spawned: the reaper. */
+  readonly pid: number | undefined;
   /** Frames to the worker. */
   readonly input: Writable;
   /** Frames from the worker. */
@@ -63,6 +65,7 @@ export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerPro
   };
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return {
+    pid: child.pid,
     input: child.stdin,
     output: child.stdout,
     log: child.stderr,
@@ -102,6 +105,7 @@ function hasPipes(child: ChildProcess): child is Child {
 /** A process that could not be spawned, in the form of one that has ended. */
 function endedProcess(how: string | Promise<string>): WorkerProcess {
   return {
+    pid: undefined,
     input: new Writable({ write: (_chunk, _encoding, done) => done() }),
     output: Readable.from([]),
     log: Readable.from([]),
