@@ -9,7 +9,7 @@ import type { Model } from "../model.ts";
 import { workerSources } from "../programs/sources.ts";
 import type { PendingCall } from "./call.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
-import { callHeader, type Header, parseReply, type ReplyHeader } from "./channel/messages.ts";
+import { callHeader, type Header, leftoverTexts, parseReply, type ReplyHeader } from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
 import type { Call, Reply } from "./executor.ts";
 import { Handshake } from "./handshake.ts";
@@ -282,7 +282,7 @@ export class Worker {
     else pending.settle(reply);
     // The worker starts no call after a reply with leftovers.
     if (header.leftovers !== undefined)
-      this.#end(`its call left ${header.leftovers} running`, { hasStarted: false });
+      this.#end(`its call left ${leftoverTexts[header.leftovers]}`, { hasStarted: false });
   }
 
   /** A script has written to the channel. */

@@ -26,8 +26,8 @@
 #     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
 #     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
 #
-# `took` is in microseconds. `leftovers` are processes or threads that the call left running; the worker starts no call
-# after such a reply.
+# `took` is in microseconds. `leftovers` is what the call left, processes or threads for example; the worker starts no
+# call after such a reply.
 
 import _thread
 import collections

@@ -1,8 +1,8 @@
 """The worker: reads one call after the other from the channel, runs it, replies.
 
 What a script may change for the next one is restored after each call: the standard streams (script_output.py) and the
-state of the process (process_state.py). Processes and threads left running can't be: the reply names them, and the
-server replaces this worker.
+state of the process (process_state.py). Processes and threads left running, for example, can't be: the reply names
+them, and the server replaces this worker.
 """
 
 import _thread
@@ -129,7 +129,7 @@ class Worker:
             if os.getpid() != process:  # a script forked and its child came back here: only one may reply
                 os._exit(0)
             self._output.end_call()
-            leftovers = self._state.restore()
+            leftovers = self._state.restore(time.monotonic_ns() - started)
             if leftovers:
                 reply.more["leftovers"] = leftovers
             took = (time.monotonic_ns() - started) // 1000

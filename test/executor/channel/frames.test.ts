@@ -33,6 +33,7 @@ const headers: Header[] = [
   { id: 4, kind: "returned", took: 0 },
   { id: 5, kind: "result", took: 9, leftovers: "processes" },
   { id: 6, kind: "result", took: 9, leftovers: "threads" },
+  { id: 7, kind: "result", took: 9, leftovers: "descriptors" },
 ];
 const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
 
