@@ -134,7 +134,7 @@ export const settings = [
     name: "TABPY_WORKER_MEMORY_MB",
     type: megabytes(0, 16_777_216),
     default: "0",
-    doc: "Resident memory above which a worker is killed and replaced, even during a call; 0 for no limit (Linux only)",
+    doc: "Resident memory of a worker and the processes of its scripts above which it is killed and replaced; 0 for no limit (Linux only)",
     group: "Python and workers",
   },
   {

@@ -1,6 +1,7 @@
 // The calls that wait for a worker, in the order of their arrival; calls that a worker returned come first. pool.ts
 // decides which worker takes the next one.
 
+import type { TabPyError } from "../errors.ts";
 import { type PendingCall, unavailable } from "./call.ts";
 
 export class CallQueue {
@@ -67,9 +68,8 @@ export class CallQueue {
   }
 
   /** Refuse every call that waits. */
-  refuseAll(message: string, retryAfterSeconds: number): void {
-    for (let next = this.shift(); next !== undefined; next = this.shift())
-      next.refuse(unavailable(message, "", retryAfterSeconds));
+  refuseAll(error: () => TabPyError): void {
+    for (let next = this.shift(); next !== undefined; next = this.shift()) next.refuse(error());
   }
 
   #enter(part: Set<PendingCall>, pending: PendingCall): void {
