@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
-import { onHangup, untilAskedToStop } from "../lifecycle.ts";
+import { ignoreStrayed, onHangup, untilAskedToStop } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
 import { startTabPy, type TabPy, version } from "../main.ts";
@@ -52,6 +52,7 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
     }
     const { loaded, config } = loadFromOptions(given);
     if (given["disable-auth-warning"] !== true) await confirmOpenServer(config);
+    ignoreStrayed();
     const logging = new Logging({
       spec: config.logging,
       isDetailed: config.isLogDetailed,
