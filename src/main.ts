@@ -16,6 +16,7 @@ import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { createLocalExecutor } from "./executor/local-executor.ts";
 import { findCommands } from "./executor/process/interpreter.ts";
+import { serverMark } from "./executor/process/leftovers.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
 import { Registry } from "./registry/registry.ts";
 import { readServiceInfo } from "./registry/service-info.ts";
@@ -60,7 +61,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     {
       ...config,
       commands: findCommands(config.python, process.env),
-      spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
+      spawn: (command) => spawnWorker(command, { ...withoutSecrets(process.env), ...serverMark() }),
       functions: {
         revision: () => registry.revision,
         resolve: (name) => registry.resolve(name),

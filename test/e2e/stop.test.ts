@@ -116,3 +116,34 @@ test(
   },
   testMs,
 );
+
+/** What a script does to its reaper, after it has started a process in a session of its own. */
+const attacks = { "has stopped": "SIGSTOP", "has killed": "SIGKILL" };
+for (const [attack, signal] of Object.entries(attacks)) {
+  test(
+    `a second SIGTERM leaves nothing of a script that ${attack} its reaper`,
+    async () => {
+      await using server = await startServer({
+        env: { TABPY_WORKERS: "1", TABPY_DRAIN_TIMEOUT: "600", TABPY_EVALUATE_TIMEOUT: "600" },
+      });
+      const script = `
+import os, signal, subprocess, time
+subprocess.Popen(['sleep', '1000'], start_new_session=True)
+os.kill(os.getppid(), signal.${signal})
+open(${JSON.stringify(server.path("runs"))}, 'w').write('yes')
+time.sleep(1000)`;
+      const held = server.evaluate(script).catch((error: Error) => error);
+      // A worker whose reaper was killed is killed too, before or after it has written.
+      if (signal === "SIGSTOP") await server.written("runs");
+      else await server.waitForLog("is lost and replaced");
+      server.process.kill("SIGTERM");
+      await server.waitForLog("Stopping on SIGTERM");
+      server.process.kill("SIGTERM");
+      const code = await server.exited;
+      if (signal === "SIGSTOP") expect(code).toBe(1); // the other one may have ended before
+      await held;
+      await server.expectNothingLeft();
+    },
+    testMs,
+  );
+}
