@@ -10,6 +10,7 @@ import { type Config, serverUrl, type TlsConfig } from "./config/config.ts";
 import { configError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { infoBody, pageData } from "./http/info.ts";
+import { boundConnections, createRefusals } from "./http/open-files.ts";
 import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
@@ -104,7 +105,11 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     page: () => pageData(config, service, version, registry.list()),
     log: log.for("app.ts"),
   });
-  const server = new HttpServer({ ...config, fetch: app.fetch, tls });
+  const serverLog = log.for("server.ts");
+  const { maxConnections, warning } = boundConnections(config.maxConnections, config.workers);
+  if (warning !== undefined) serverLog.warning(warning);
+  const onRefused = createRefusals(maxConnections, (message) => serverLog.warning(message));
+  const server = new HttpServer({ ...config, maxConnections, onRefused, fetch: app.fetch, tls });
   const parts: Reloadable[] = [];
   const services: Service[] = [bcrypt, executor, registry, server];
   if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });

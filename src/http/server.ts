@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** PEM texts and minimum version; undefined for plain HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly maxConnections: number;
+  /** Called for each connection that is closed because there are too many. */
+  readonly onRefused?: () => void;
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -74,6 +76,7 @@ export class HttpServer implements Service {
   async start(): Promise<void> {
     const { host, port } = this.#options;
     const listener = this.#tls?.front ?? this.#server;
+    listener.on("drop", () => this.#options.onRefused?.());
     await new Promise<void>((resolve, reject) => {
       listener.once("error", (error: Error) => reject(cannotListen(error, host, port)));
       listener.listen({ host, port, backlog: 1024 }, () => resolve());
