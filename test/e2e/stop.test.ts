@@ -2,6 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { readFileSync } from "node:fs";
+import { createAuthority } from "../support/certificates.ts";
 import { sendRaw } from "../support/network.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -19,15 +22,18 @@ interface Client {
 }
 
 /** Makes one small call after the other on a kept connection, until an answer says that it closes. */
-function startClient(port: number): Client {
+function startClient(port: number, ca?: string): Client {
   let [sent, answered, text] = [0, 0, ""];
-  const socket = connect(port, "127.0.0.1");
+  const socket =
+    ca === undefined
+      ? connect(port, "127.0.0.1")
+      : connectTls({ port, host: "127.0.0.1", ca, servername: "localhost" });
   const send = () => {
     sent++;
     text = "";
     socket.write(call);
   };
-  socket.on("connect", send);
+  socket.on(ca === undefined ? "connect" : "secureConnect", send);
   socket.on("error", () => {});
   socket.on("data", (chunk: Buffer) => {
     text += chunk;
@@ -39,27 +45,40 @@ function startClient(port: number): Client {
   return { socket, closed, answered: () => answered, text: () => text };
 }
 
-test(
-  "four stops under small calls on kept connections lose none of them",
-  async () => {
-    let stops = 0;
-    let answered = 0;
-    for (; stops < 4; stops++) {
-      await using server = await startServer({ env: { TABPY_WORKERS: "2" } });
-      const clients = Array.from({ length: 32 }, () => startClient(server.port));
-      await until("calls on every connection", () => clients.every((one) => one.answered() >= 3));
-      server.process.kill("SIGTERM");
-      const lost = await Promise.all(clients.map((one) => one.closed));
-      expect(lost).toEqual(clients.map(() => 0));
-      for (const one of clients) expect(one.text()).toMatch(/^connection: close\r$/im);
-      expect(await server.exited).toBe(0);
-      answered += clients.reduce((sum, one) => sum + one.answered(), 0);
-    }
-    expect(stops).toBe(4);
-    expect(answered).toBeGreaterThan(4 * 32 * 3);
-  },
-  testMs,
-);
+for (const scheme of ["http", "https"] as const) {
+  test(
+    `four stops under small calls on kept connections lose none of them, with ${scheme}`,
+    async () => {
+      using authority = createAuthority();
+      const { certificateFile, keyFile } = authority.make("server");
+      const ca = readFileSync(authority.caFile, "utf8");
+      const env: Record<string, string> = { TABPY_WORKERS: "2" };
+      if (scheme === "https") {
+        env.TABPY_TRANSFER_PROTOCOL = "https";
+        env.TABPY_CERTIFICATE_FILE = certificateFile;
+        env.TABPY_KEY_FILE = keyFile;
+      }
+      let stops = 0;
+      let answered = 0;
+      for (; stops < 4; stops++) {
+        await using server = await startServer({ env, scheme, init: { tls: { ca } } });
+        const clients = Array.from({ length: 32 }, () =>
+          startClient(server.port, scheme === "https" ? ca : undefined),
+        );
+        await until("calls on every connection", () => clients.every((one) => one.answered() >= 3));
+        server.process.kill("SIGTERM");
+        const lost = await Promise.all(clients.map((one) => one.closed));
+        expect(lost).toEqual(clients.map(() => 0));
+        for (const one of clients) expect(one.text()).toMatch(/^connection: close\r$/im);
+        expect(await server.exited).toBe(0);
+        answered += clients.reduce((sum, one) => sum + one.answered(), 0);
+      }
+      expect(stops).toBe(4);
+      expect(answered).toBeGreaterThan(4 * 32 * 3);
+    },
+    testMs,
+  );
+}
 
 test(
   "of pipelined calls, only the answer to the last one closes the connection of a server that stops",
