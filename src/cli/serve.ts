@@ -5,11 +5,12 @@ import type { Config } from "../config/config.ts";
 import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
-import { onHangup, untilAskedToStop } from "../lifecycle.ts";
+import { ignoreStrayed, onHangup, untilAskedToStop } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
 import { startTabPy, type TabPy, version } from "../main.ts";
 import { findCommands } from "../executor/process/interpreter.ts";
+import { killLeftovers } from "../executor/process/leftovers.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
 import { printWarning } from "./console.ts";
@@ -54,6 +55,7 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
     }
     const { loaded, config } = loadFromOptions(given);
     if (given["disable-auth-warning"] !== true) await confirmOpenServer(config);
+    ignoreStrayed();
     const logging = new Logging({
       spec: config.logging,
       isDetailed: config.isLogDetailed,
@@ -74,7 +76,10 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
 };
 
 async function serve(config: Config, warnings: readonly string[], log: Logger): Promise<number> {
-  const asked = untilAskedToStop(() => process.exit(1));
+  const asked = untilAskedToStop(() => {
+    killLeftovers();
+    process.exit(1);
+  });
   for (const warning of warnings) log.warning(warning);
   if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
   // An error on one connection must not end the calls of all others.

@@ -113,7 +113,7 @@ export const settings = [
     name: "TABPY_QUEUE_SIZE",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "2000",
-    doc: "Calls that may wait for a free worker; further ones are answered with 503",
+    doc: "Calls that may wait for a free worker, at most half of them of one client; further ones are answered with 503",
     group: "Python and workers",
   },
   {
@@ -228,7 +228,7 @@ export const settings = [
     name: "TABPY_LOGIN_FAILURES_PER_USER",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "20",
-    doc: "Wrong passwords allowed per minute for one user; further attempts are answered with 429; 0 for no limit",
+    doc: "Wrong passwords allowed per minute for one user from one address, and ten times as many from all addresses; further attempts are answered with 429; 0 for no limit",
     group: "Security",
   },
   {

@@ -3,11 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
-
-/** How often, and how many times, processes with a mark are looked for. */
-const lookMs = 100;
-const maxLooks = 20;
+import { setTimeout as pause } from "node:timers/promises";
 
 /** Ask the process to end, with everything that it started. Doesn't wait. */
 export function requestEnd(child: ChildProcess): void {
@@ -33,35 +29,37 @@ export function forceEnd(child: ChildProcess | undefined, workerPid: number | un
   }
 }
 
+/** Passes of `endMarked`. */
+const maxPasses = 20;
+const passPauseMs = 50;
+
 /**
  * Kill every process whose environment has `mark`, even outside the process group (Linux): for when a script has
- * killed the reaper. Looks until none is found, and at least twice: the environment of a process that has just started
- * its program can't be read yet, and one that is found may have forked.
+ * killed the reaper.
  */
 export async function endMarked(mark: string): Promise<void> {
-  if (process.platform !== "linux") return;
-  for (let look = 1; look <= maxLooks; look++) {
-    const found = await killMarked(mark);
-    if (found === 0 && look > 1) return;
-    await setTimeout(lookMs);
+  // Two passes must find nothing: one misses what is forked meanwhile, and a process has no environment during exec.
+  for (let pass = 0, empty = 0; pass < maxPasses && empty < 2; pass++) {
+    empty = (await killMarked(mark)) ? 0 : empty + 1;
+    await pause(passPauseMs);
   }
 }
 
-/** Kill every process that has the mark now; returns how many were found. */
-async function killMarked(mark: string): Promise<number> {
-  let found = 0;
+/** Whether there was any. */
+async function killMarked(mark: string): Promise<boolean> {
+  let wasFound = false;
   const names = await readdir("/proc").catch(() => []);
   for (const name of names.filter((entry) => /^\d+$/.test(entry))) {
     const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => "");
     if (!environment.includes(mark)) continue;
-    found++;
+    wasFound = true;
     try {
       process.kill(Number(name), "SIGKILL");
     } catch {
       // ESRCH: it has ended meanwhile
     }
   }
-  return found;
+  return wasFound;
 }
 
 /** Windows has no process groups; taskkill ends the tree. */
