@@ -113,7 +113,7 @@ export const settings = [
     name: "TABPY_QUEUE_SIZE",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "2000",
-    doc: "Calls that may wait for a free worker, at most half of them of one client; further ones are answered with 503",
+    doc: "Calls that may wait for a free worker, at most nine tenths of them of one client; further ones are answered with 503",
     group: "Python and workers",
   },
   {

@@ -4,8 +4,8 @@
 import type { TabPyError } from "../errors.ts";
 import { type PendingCall, unavailable } from "./call.ts";
 
-/** The part of the queue that one client's calls may fill. */
-const shareOfClient = 0.5;
+/** The part of the queue that one client's calls may fill: a place is left for the calls of others, who take turns. */
+const shareOfClient = 0.9;
 
 export class CallQueue {
   readonly #maxCalls: number;

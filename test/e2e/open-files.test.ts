@@ -35,7 +35,7 @@ for (const [openFiles, count] of [
         socket.on("data", (chunk) => {
           text += chunk;
         });
-        socket.write("GET /info HTTP/1.1\r\nHost: x\r\n\r\n");
+        socket.write("GET /info HTTP/1.1\r\nHost: localhost\r\n\r\n");
       }
       await until("an answer to the others", () => text.includes("HTTP/1.1 200"));
       for (const socket of open) socket.destroy();

@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 
 const testMs = 60_000;
 const callBody = JSON.stringify({ script: "return _arg1", data: { _arg1: 7 } });
-const call = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${callBody.length}\r\n\r\n${callBody}`;
+const call = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${callBody.length}\r\n\r\n${callBody}`;
 
 interface Client {
   readonly socket: Socket;
@@ -85,7 +85,7 @@ test(
   async () => {
     await using server = await startServer({ env: { TABPY_WORKERS: "1" } });
     const body = JSON.stringify({ script: "import time; time.sleep(0.3)", data: {} });
-    const slow = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const slow = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     const answers = sendRaw(server.port, slow + call + call);
     await server.request("/info"); // sent later and answered: the calls have arrived
     server.process.kill("SIGTERM");
@@ -103,8 +103,8 @@ test(
   async () => {
     await using server = await startServer({ env: { TABPY_DRAIN_TIMEOUT: "600" } });
     const halves = [
-      "POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
-      "POST /evaluate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+      "POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf",
+      "POST /evaluate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
       "POST /evaluate HTTP/1.1\r\nHo",
     ].map((half) => sendRaw(server.port, half));
     await server.request("/info");

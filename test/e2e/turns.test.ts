@@ -9,7 +9,7 @@ const count = 600;
 
 function callOf(script: string, close = ""): string {
   const body = JSON.stringify({ script, data: {} });
-  return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${close}Content-Length: ${body.length}\r\n\r\n${body}`;
+  return `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${close}Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 
 /** Send `text` from an address of this machine; `received` returns what has come back. */

@@ -17,7 +17,7 @@ import {
   testPython,
 } from "../support/interpreters.ts";
 
-const timeoutMs = 120_000;
+const timeoutMs = 300_000;
 
 const cloudpickle = folderOf("cloudpickle");
 const own = testPython();
