@@ -9,44 +9,49 @@ const pollMs = 20;
 /** Without a connection for so many polls, nothing more is expected to arrive. */
 const quietPolls = 4;
 
+/** One connection. A collection of all running requests would cost the garbage collector a third more per request. */
+interface Connection {
+  /** How many requests run: more than one when they are pipelined. */
+  running: number;
+  /** The last request that has begun. */
+  request: IncomingMessage | undefined;
+  response: ServerResponse | undefined;
+}
+
 export class Connections {
   /** Those that have sent something; Node's server keeps the others. */
-  readonly #open = new Set<Duplex>();
-  readonly #running = new Map<ServerResponse, IncomingMessage>();
-  /** How many requests run on each connection that has any: more than one when they are pipelined. */
-  readonly #busy = new Map<Duplex, number>();
-  /** The response that ends each connection; used once the end is announced. */
-  readonly #last = new Map<Duplex, ServerResponse>();
+  readonly #open = new Map<Duplex, Connection>();
   #isEndAnnounced = false;
 
   opened(socket: Duplex): void {
-    this.#open.add(socket);
-    socket.on("close", () => this.#open.delete(socket));
+    this.#of(socket);
   }
 
+  /** Returns a function to be called when the response is complete or lost. */
   began(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    this.#running.set(response, request);
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
-    if (this.#isEndAnnounced) this.#announce(socket, response);
+    const connection = this.#of(request.socket);
+    if (this.#isEndAnnounced) announce(connection, response);
+    connection.running++;
+    connection.request = request;
+    connection.response = response;
   }
 
-  ended({ socket }: IncomingMessage, response: ServerResponse): void {
-    this.#running.delete(response);
-    const others = (this.#busy.get(socket) ?? 1) - 1;
-    if (others > 0) this.#busy.set(socket, others);
-    else this.#busy.delete(socket);
-    if (this.#last.get(socket) === response) this.#last.delete(socket);
+  ended({ socket }: IncomingMessage): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined || --connection.running > 0) return;
+    connection.request = undefined;
+    connection.response = undefined;
   }
 
   isBusy(socket: Duplex): boolean {
-    return this.#busy.has(socket);
+    return (this.#open.get(socket)?.running ?? 0) > 0;
   }
 
   /** From now on responses say `Connection: close`: of pipelined requests only that to the last one. */
   announceEnd(): void {
     this.#isEndAnnounced = true;
-    for (const [response, { socket }] of this.#running) this.#announce(socket, response);
+    for (const connection of this.#open.values())
+      if (connection.response !== undefined) announce(connection, connection.response);
   }
 
   /** Resolves after `limitMs`, or as soon as there is no connection from which more could come. */
@@ -63,7 +68,7 @@ export class Connections {
    * with unread bytes is reset, and the client loses the end of its last response too.
    */
   async endIdle(limitMs: number): Promise<void> {
-    const ended = [...this.#open].filter((socket) => !this.#busy.has(socket));
+    const ended = [...this.#open.keys()].filter((socket) => !this.isBusy(socket));
     for (const socket of ended) socket.end();
     await until(limitMs, () => ended.every((socket) => !this.#open.has(socket)));
     for (const socket of ended) socket.destroy();
@@ -73,19 +78,28 @@ export class Connections {
   async drained(limitMs: number, halfSentMs: number): Promise<void> {
     const dropAt = performance.now() + halfSentMs;
     await until(limitMs, () => {
+      const busy = [...this.#open].filter(([, { running }]) => running > 0);
       if (performance.now() >= dropAt)
-        for (const request of this.#running.values()) if (isHalfSent(request)) request.socket.destroy();
-      return this.#running.size === 0;
+        for (const [socket, { request }] of busy)
+          if (request !== undefined && isHalfSent(request)) socket.destroy();
+      return busy.length === 0;
     });
   }
 
-  #announce(socket: Duplex, response: ServerResponse): void {
-    if (response.headersSent) return;
-    const before = this.#last.get(socket);
-    if (before?.headersSent === false) before.setHeader("Connection", "keep-alive");
-    response.setHeader("Connection", "close");
-    this.#last.set(socket, response);
+  #of(socket: Duplex): Connection {
+    const known = this.#open.get(socket);
+    if (known !== undefined) return known;
+    const connection = { running: 0, request: undefined, response: undefined };
+    this.#open.set(socket, connection);
+    socket.on("close", () => this.#open.delete(socket));
+    return connection;
   }
+}
+
+function announce({ response: before }: Connection, response: ServerResponse): void {
+  if (response.headersSent) return;
+  if (before !== response && before?.headersSent === false) before.setHeader("Connection", "keep-alive");
+  response.setHeader("Connection", "close");
 }
 
 /** Whether the end of the body has not arrived. Of a request without body, `complete` tells nothing. */

@@ -57,7 +57,7 @@ export class HttpServer implements Service {
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       this.#connections.began(request, response);
       response.on("close", () => {
-        this.#connections.ended(request, response);
+        this.#connections.ended(request);
         if (this.#closeAfterResponse.has(request.socket)) request.socket.destroy();
       });
       request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono needs it for the URL

@@ -8,6 +8,11 @@ import os
 import signal
 import sys
 
+try:
+    from _signal import pthread_sigmask  # signal's own makes enum members, which takes longer than the rest
+except ImportError:  # Windows
+    pthread_sigmask = None
+
 # A library may keep a connection or a pool of threads for the next call: only what exceeds this ends the worker.
 MAX_NEW_DESCRIPTORS = 100
 MAX_NEW_THREADS = 256
@@ -15,6 +20,7 @@ LONG_CALL_NS = 1_000_000
 # After how many short calls everything is checked.
 SHORT_CALLS = 32
 LIMITS = ("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NPROC")
+SIG_BLOCK = int(getattr(signal, "SIG_BLOCK", 0))
 
 
 class ProcessLimits:
@@ -22,7 +28,7 @@ class ProcessLimits:
 
     def __init__(self):
         self._short_calls = 0
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else None
+        self._mask = pthread_sigmask(SIG_BLOCK, ()) if pthread_sigmask else None
         self._resource = _import_resource()
         self._limits = [(getattr(self._resource, name), self._resource.getrlimit(getattr(self._resource, name)))
                         for name in LIMITS if hasattr(self._resource, name)]
@@ -35,12 +41,14 @@ class ProcessLimits:
 
     def restore(self, took_ns):
         """Restore what can be restored after a call; returns the kind of `leftovers` (messages.ts), or None."""
-        if self._mask is not None and signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._mask:
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        if pthread_sigmask and pthread_sigmask(SIG_BLOCK, ()) != self._mask:
+            pthread_sigmask(signal.SIG_SETMASK, self._mask)
         if took_ns < LONG_CALL_NS:
             self._short_calls += 1
+            if self._short_calls < SHORT_CALLS and "resource" not in sys.modules:
+                return None
             if self._short_calls < SHORT_CALLS:
-                return "limits" if "resource" in sys.modules and not self._restore_limits() else None
+                return None if self._restore_limits() else "limits"
         self._short_calls = 0
         if not self._restore_limits():
             return "limits"
