@@ -7,7 +7,7 @@ export const errorStatus = {
   "bad-request": 400,
   /** No credentials, or wrong ones, where a password file is set. */
   unauthorized: 401,
-  /** The path leads out of the static folder. */
+  /** A web page of another site asks (http/foreign-pages.ts), or the path leads out of the static folder. */
   forbidden: 403,
   /** No such URL, endpoint or file; or evaluate is disabled. */
   "not-found": 404,
@@ -19,15 +19,20 @@ export const errorStatus = {
   timeout: 408,
   /** The body is larger than TABPY_MAX_REQUEST_SIZE_MB. */
   "too-large": 413,
+  /** The body has a Content-Encoding other than gzip. */
+  "unsupported-encoding": 415,
   /** Too many wrong names or passwords: further ones are refused for a while without being verified. */
   "too-many-attempts": 429,
   /** An error in this program or in the user's script. */
   internal: 500,
   /**
    * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body
-   * (http/body.ts), or the state file is missing or locked (registry/store.ts, file-lock.ts).
+   * (http/body.ts), or the state file is missing, locked or can't be written (registry/store.ts, file-lock.ts,
+   * registry/storage.ts).
    */
   unavailable: 503,
+  /** What a deployment, change or removal needs can't be written: the disk or a quota is full (registry/storage.ts). */
+  "disk-full": 507,
   /** A setting, file or argument can't be used: exit code 1. */
   config: 500,
   /** Wrong usage of the command line: exit code 2. */

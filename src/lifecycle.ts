@@ -54,6 +54,15 @@ export function untilAskedToStop(force: () => void): Promise<NodeJS.Signals> {
   });
 }
 
+/** Signals that end a program which doesn't handle them, although nobody sends them to stop a server. */
+const strayed = ["SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO"] as const;
+
+/** Keeps the server running on signals that mean nothing to it. A process that it starts gets their default action. */
+export function ignoreStrayed(): void {
+  if (process.platform === "win32") return;
+  for (const signal of strayed) process.on(signal, () => {});
+}
+
 /** Calls `reload` on SIGHUP; when the signal means that the controlling terminal was closed, raises SIGTERM instead. */
 export function onHangup(reload: () => void): void {
   const isAtTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true;

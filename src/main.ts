@@ -10,12 +10,14 @@ import { type Config, serverUrl, type TlsConfig } from "./config/config.ts";
 import { configError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { infoBody, pageData } from "./http/info.ts";
+import { boundConnections, createRefusals } from "./http/open-files.ts";
 import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
 import type { Logger } from "./logging/logger.ts";
 import { createLocalExecutor } from "./executor/local-executor.ts";
 import { findCommands } from "./executor/process/interpreter.ts";
+import { serverMark } from "./executor/process/leftovers.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
 import { Registry } from "./registry/registry.ts";
 import { readServiceInfo } from "./registry/service-info.ts";
@@ -60,7 +62,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     {
       ...config,
       commands: findCommands(config.python, process.env),
-      spawn: (command) => spawnWorker(command, withoutSecrets(process.env)),
+      spawn: (command) => spawnWorker(command, { ...withoutSecrets(process.env), ...serverMark() }),
       functions: {
         revision: () => registry.revision,
         resolve: (name) => registry.resolve(name),
@@ -86,6 +88,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
             failuresPerAddress: config.loginFailuresPerAddress,
             now: () => performance.now(),
           }),
+    allowedHosts: config.allowedHosts ?? (config.isLoopbackOnly ? new Set() : undefined),
     evaluate: {
       isEnabled: config.isEvaluateEnabled,
       timeoutMs: config.evaluateTimeoutMs,
@@ -103,7 +106,11 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     page: () => pageData(config, service, version, registry.list()),
     log: log.for("app.ts"),
   });
-  const server = new HttpServer({ ...config, fetch: app.fetch, tls });
+  const serverLog = log.for("server.ts");
+  const { maxConnections, warning } = boundConnections(config.maxConnections, config.workers);
+  if (warning !== undefined) serverLog.warning(warning);
+  const onRefused = createRefusals(maxConnections, (message) => serverLog.warning(message));
+  const server = new HttpServer({ ...config, maxConnections, onRefused, fetch: app.fetch, tls });
   const parts: Reloadable[] = [];
   const services: Service[] = [bcrypt, executor, registry, server];
   if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });

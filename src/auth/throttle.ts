@@ -1,12 +1,13 @@
-// Limits password guessing: the failures per minute from one address, and for one user, as token buckets. A failure
-// takes a token, tokens are refilled at a constant rate, and without a token nothing is verified. authenticate.ts
-// decides who is exempt.
+// Limits password guessing: the failures per minute from one address, for one user from one address, and, with a higher
+// limit, for one user from all addresses, so that guesses from one address don't lock the user out at another. They are
+// token buckets: a failure takes a token, tokens are refilled at a constant rate, and without a token nothing is
+// verified. authenticate.ts decides who is exempt.
 
 import { hash } from "node:crypto";
 import { isIPv6 } from "node:net";
 
 export interface ThrottleOptions {
-  /** Failures per minute; 0 for no limit. */
+  /** Failures per minute, those of a user from one address; 0 for no limit. */
   readonly failuresPerUser: number;
   readonly failuresPerAddress: number;
   /** Milliseconds of a monotonic clock. */
@@ -15,32 +16,45 @@ export interface ThrottleOptions {
 
 /** Which limit refuses an attempt, and for how long. */
 export interface Wait {
-  readonly by: "address" | "user";
+  readonly by: "address" | "user" | "user from all addresses";
   readonly ms: number;
 }
 
 const minuteMs = 60_000;
-/** Buckets for addresses, and as many for users. Beyond that, the one whose last failure is oldest is dropped. */
+/** How many times the failures of a user from one address are allowed from all addresses. */
+export const allAddressesFactor = 10;
+/** Buckets for addresses, and as many for users, and for both. Beyond that, the one whose last failure is oldest is dropped. */
 export const maxBuckets = 10_000;
 
 export function createThrottle(options: ThrottleOptions) {
   const addresses = createBuckets(options.failuresPerAddress, options.now);
-  const users = createBuckets(options.failuresPerUser, options.now);
+  const pairs = createBuckets(options.failuresPerUser, options.now);
+  const users = createBuckets(options.failuresPerUser * allAddressesFactor, options.now);
+  /** In the order in which they are asked. */
+  const limitsOf = (address: string, name: string) => {
+    const network = networkOf(address);
+    const user = userKey(name);
+    return [
+      { by: "address", buckets: addresses, key: network },
+      { by: "user", buckets: pairs, key: `${user} ${network}` },
+      { by: "user from all addresses", buckets: users, key: user },
+    ] as const;
+  };
   return {
     /** Counts an attempt as failed before it is verified, so that concurrent ones don't exceed the limit. */
     take(address: string, name: string): Wait | undefined {
-      const network = networkOf(address);
-      const ms = addresses.take(network);
-      if (ms > 0) return { by: "address", ms };
-      const userMs = users.take(userKey(name));
-      if (userMs === 0) return undefined;
-      addresses.giveBack(network);
-      return { by: "user", ms: userMs };
+      const limits = limitsOf(address, name);
+      for (const [at, { by, buckets, key }] of limits.entries()) {
+        const ms = buckets.take(key);
+        if (ms === 0) continue;
+        for (const before of limits.slice(0, at)) before.buckets.giveBack(before.key);
+        return { by, ms };
+      }
+      return undefined;
     },
     /** Undoes `take`: the password was right. */
     giveBack(address: string, name: string): void {
-      addresses.giveBack(networkOf(address));
-      users.giveBack(userKey(name));
+      for (const { buckets, key } of limitsOf(address, name)) buckets.giveBack(key);
     },
   };
 }

@@ -5,17 +5,19 @@ import type { Config } from "../config/config.ts";
 import { type Effective, originText } from "../config/load.ts";
 import { defaultText, settings } from "../config/settings.ts";
 import { TabPyError } from "../errors.ts";
-import { onHangup, untilAskedToStop } from "../lifecycle.ts";
+import { ignoreStrayed, onHangup, untilAskedToStop } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { Logging } from "../logging/logging.ts";
 import { startTabPy, type TabPy, version } from "../main.ts";
 import { findCommands } from "../executor/process/interpreter.ts";
+import { killLeftovers } from "../executor/process/leftovers.ts";
 import { clientCommand } from "./client.ts";
 import { configCommand } from "./config.ts";
 import { printWarning } from "./console.ts";
 import { deployModelsCommand } from "./deploy-models.ts";
 import { configOptions, loadFromOptions } from "./options.ts";
 import type { CliCommand } from "./run.ts";
+import { stateCommand } from "./state.ts";
 import { atTerminal } from "./terminal.ts";
 import { userCommand } from "./user.ts";
 
@@ -34,6 +36,7 @@ export const serveCommand: CliCommand = {
   subCommands: {
     config: configCommand,
     user: userCommand,
+    state: stateCommand,
     client: clientCommand,
     "deploy-models": deployModelsCommand,
   },
@@ -52,6 +55,7 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
     }
     const { loaded, config } = loadFromOptions(given);
     if (given["disable-auth-warning"] !== true) await confirmOpenServer(config);
+    ignoreStrayed();
     const logging = new Logging({
       spec: config.logging,
       isDetailed: config.isLogDetailed,
@@ -72,7 +76,10 @@ ${settings.map((row) => `  ${row.name} (${defaultText(row)})\n      ${row.doc}`)
 };
 
 async function serve(config: Config, warnings: readonly string[], log: Logger): Promise<number> {
-  const asked = untilAskedToStop(() => process.exit(1));
+  const asked = untilAskedToStop(() => {
+    killLeftovers();
+    process.exit(1);
+  });
   for (const warning of warnings) log.warning(warning);
   if (log.isEnabled("DEBUG")) for (const row of config.effective) log.debug(settingText(row));
   // An error on one connection must not end the calls of all others.
@@ -106,7 +113,7 @@ function settingText({ setting, value, origin }: Effective): string {
  * @throws TabPyError `config` when it is not intended.
  */
 async function confirmOpenServer(config: Config): Promise<void> {
-  if (config.passwordFile !== undefined || !config.isEvaluateEnabled || isLoopback(config.host)) return;
+  if (config.passwordFile !== undefined || !config.isEvaluateEnabled || config.isLoopbackOnly) return;
   const danger = `anyone who reaches port ${config.port} can run code on this machine`;
   const remedies = "set TABPY_PWD_FILE, or TABPY_HOST to 127.0.0.1, or pass --disable-auth-warning";
   const refusal = `Not started without authentication: ${danger}; ${remedies}`;
@@ -115,8 +122,4 @@ async function confirmOpenServer(config: Config): Promise<void> {
     if (await atTerminal(refusal, ({ confirm }) => confirm("Start without authentication?"))) return;
   }
   throw new TabPyError("config", refusal);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -3,7 +3,9 @@
 import { cpus, homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { readLogging } from "../logging/config/sections.ts";
-import type { Effective, Loaded } from "./load.ts";
+import { configError } from "../errors.ts";
+import { isLoopbackOnly, parseHosts } from "./hosts.ts";
+import { type Effective, type Loaded, originText } from "./load.ts";
 import type { SettingName } from "./settings.ts";
 import { pythonFloatText } from "./values.ts";
 
@@ -45,8 +47,11 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
     keyPassphrase: text("TABPY_KEY_PASSPHRASE"),
     minimumVersion: text("TABPY_MINIMUM_TLS_VERSION") ?? "",
   };
+  const host = text("TABPY_HOST") ?? "";
   return {
-    host: text("TABPY_HOST") ?? "",
+    host,
+    /** Whether only this machine can connect. */
+    isLoopbackOnly: isLoopbackOnly(host),
     port: number("TABPY_PORT"),
     tls: value("TABPY_TRANSFER_PROTOCOL") === "https" ? tls : undefined,
     isGzipEnabled: isOn("TABPY_GZIP_ENABLE"),
@@ -73,6 +78,7 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
     queryObjectPath,
     staticPath: path("TABPY_STATIC_PATH"),
     passwordFile: path("TABPY_PWD_FILE"),
+    allowedHosts: hosts(loaded.values.get("TABPY_ALLOWED_HOSTS")),
     /** Per minute; 0 for no limit. */
     loginFailuresPerUser: number("TABPY_LOGIN_FAILURES_PER_USER"),
     loginFailuresPerAddress: number("TABPY_LOGIN_FAILURES_PER_ADDRESS"),
@@ -108,6 +114,15 @@ function shown(row: Effective): Effective {
 function timeoutText(row: Effective | undefined): string {
   if (row === undefined || typeof row.value !== "number") return "";
   return row.origin.kind === "default" ? String(row.value) : pythonFloatText(row.value);
+}
+
+/** Names in addition to loopback ones; undefined when not set. */
+function hosts(row: Effective | undefined): ReadonlySet<string> | undefined {
+  if (row === undefined || typeof row.value !== "string" || row.value === "") return undefined;
+  const names = parseHosts(row.value);
+  if (names !== undefined) return names;
+  const wanted = "names or addresses without a port, separated by commas";
+  throw configError(row.setting.name, row.value, originText(row.origin), wanted);
 }
 
 /** systemd's StateDirectory, otherwise the platform's folder for a user's application data. */

@@ -113,7 +113,7 @@ export const settings = [
     name: "TABPY_QUEUE_SIZE",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "2000",
-    doc: "Calls that may wait for a free worker; further ones are answered with 503",
+    doc: "Calls that may wait for a free worker, at most nine tenths of them of one client; further ones are answered with 503",
     group: "Python and workers",
   },
   {
@@ -134,7 +134,7 @@ export const settings = [
     name: "TABPY_WORKER_MEMORY_MB",
     type: megabytes(0, 16_777_216),
     default: "0",
-    doc: "Resident memory above which a worker is killed and replaced, even during a call; 0 for no limit (Linux only)",
+    doc: "Resident memory of a worker and the processes of its scripts above which it is killed and replaced; 0 for no limit (Linux only)",
     group: "Python and workers",
   },
   {
@@ -218,10 +218,17 @@ export const settings = [
     group: "Security",
   },
   {
+    name: "TABPY_ALLOWED_HOSTS",
+    type: { kind: "text" },
+    default: undefined,
+    doc: "Names, separated by commas, at which a server without a password file may be asked, besides localhost and loopback addresses; checked when set, or when TABPY_HOST is loopback",
+    group: "Security",
+  },
+  {
     name: "TABPY_LOGIN_FAILURES_PER_USER",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "20",
-    doc: "Wrong passwords allowed per minute for one user; further attempts are answered with 429; 0 for no limit",
+    doc: "Wrong passwords allowed per minute for one user from one address, and ten times as many from all addresses; further attempts are answered with 429; 0 for no limit",
     group: "Security",
   },
   {

@@ -29,6 +29,8 @@ export interface Functions {
 
 /** One call. It is self-contained: a worker needs nothing else but the archive's file. */
 export interface Call {
+  /** Who takes turns with other clients while calls wait: a user or an address. */
+  readonly client?: string;
   /** Logged beside what the script prints; the `uuid` of a query's result. Visible ASCII. */
   readonly callId: string;
   /** `reportsFunction`: the reply has the text of the function that the script becomes. */

@@ -1,18 +1,19 @@
 // The pool: keeps a number of workers ready, decides which of them gets which call, and replaces every worker that is
-// lost, used up or too large. worker.ts is one worker; call-queue.ts is the order in which calls wait.
+// lost, used up or too large. worker.ts is one worker; worker-starts.ts chooses the Python and pauses after failed
+// starts; call-queue.ts is the order in which calls wait.
 
-import { errorText, type TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
-import { Backoff } from "./backoff.ts";
 import { PendingCall, unavailable } from "./call.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { Call, Execute, Functions } from "./executor.ts";
-import { type Command, commandText, unsuitable } from "./process/interpreter.ts";
-import { InterpreterChoice } from "./process/interpreter-choice.ts";
+import { type Command, unsuitable } from "./process/interpreter.ts";
 import { watchMemory } from "./process/memory-limit.ts";
 import type { SpawnWorker } from "./process/spawn.ts";
-import { Worker, type WorkerEvent } from "./worker.ts";
+import { watchStopped } from "./process/stopped.ts";
+import { Worker } from "./worker.ts";
+import type { WorkerEvent } from "./worker-options.ts";
+import { WorkerStarts } from "./worker-starts.ts";
 
 export interface PoolOptions {
   /** Interpreters to try, in order; the first suitable one is used from then on. */
@@ -45,51 +46,49 @@ export class Pool {
   readonly #log: Logger;
   /** What scripts print. */
   readonly #outputLog: Logger;
-  readonly #interpreter: InterpreterChoice;
+  readonly #starts: WorkerStarts;
   readonly #queue: CallQueue;
   /** The workers that take the pool's calls: starting, idle or busy. */
   readonly #workers = new Set<Worker>();
   readonly #idle: Worker[] = [];
   /** Every worker whose process runs, also those of trial loads and those that are ending. */
   readonly #alive = new Set<Worker>();
-  readonly #backoff = new Backoff();
   #isStopping = false;
-  #stopWatching = () => {};
+  /** Functions that end the watching of workers. */
+  readonly #watches: (() => void)[] = [];
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#log = options.log;
     this.#outputLog = options.log.for("script.py");
-    this.#interpreter = new InterpreterChoice(options.commands);
-    this.interpreterFound = this.#interpreter.found;
+    this.#starts = new WorkerStarts(options);
+    this.interpreterFound = this.#starts.interpreterFound;
     this.#queue = new CallQueue(options.queueSize, options.queueTimeoutMs);
   }
 
   /** Start the first worker without waiting for it. Calls are accepted at once and wait for it. */
   async start(): Promise<void> {
     this.#startWorker();
+    const alive = () => this.#alive;
+    this.#watches.push(watchStopped(alive, (worker, reason) => worker.kill(reason)));
     const limitBytes = this.#options.workerMemoryBytes;
     if (limitBytes > 0)
-      this.#stopWatching = watchMemory(
-        () => this.#alive,
-        limitBytes,
-        (worker, bytes) => this.#endTooLarge(worker, bytes),
-      );
+      this.#watches.push(watchMemory(alive, limitBytes, (worker, bytes) => this.#endTooLarge(worker, bytes)));
   }
 
   /** End all workers. Calls that run are lost, waiting ones are refused. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#stopWatching();
-    this.#backoff.stop();
-    this.#queue.refuseAll(stopping, 1);
+    for (const stopWatching of this.#watches) stopWatching();
+    this.#starts.stop();
+    this.#queue.refuseAll(() => unavailable(stopping, "", 1));
     for (const worker of this.#alive) {
       const isIdle = this.#workers.has(worker) && worker.isReady && !worker.isBusy;
       this.#forget(worker);
       if (isIdle) worker.stop();
       else worker.kill("the server is stopping");
     }
-    this.#queue.refuseAll(stopping, 1); // the calls that workers returned
+    this.#queue.refuseAll(() => unavailable(stopping, "", 1)); // the calls that workers returned
     await within(Promise.all([...this.#alive].map((worker) => worker.ended)), stopTimeoutMs, "").catch(
       () => {},
     );
@@ -102,7 +101,7 @@ export class Pool {
     const worker = this.#quickWorker(call) ?? this.#takeIdle(call);
     if (worker !== undefined) worker.send(pending);
     else if (this.#isStopping) pending.refuse(unavailable(stopping, "", 1));
-    else if (this.#backoff.isPausing && this.#workers.size === 0) pending.refuse(this.#noPython());
+    else if (this.#starts.isPausing && this.#workers.size === 0) pending.refuse(this.#starts.noPython());
     else this.#queue.add(pending);
     return pending.reply;
   };
@@ -114,7 +113,7 @@ export class Pool {
    */
   async startExtra(): Promise<Worker> {
     await this.interpreterFound;
-    const { command } = this.#interpreter;
+    const { command } = this.#starts;
     if (command === undefined || this.#isStopping) throw unavailable(stopping, "", 1);
     const worker = this.#spawn(command);
     await worker.start();
@@ -230,15 +229,15 @@ export class Pool {
 
   /** Start workers until there are enough; only one while it isn't known yet which Python is suitable. */
   #fill(): void {
-    if (this.#backoff.isPausing) return;
+    if (this.#starts.isPausing) return;
     while (!this.#isStopping && this.#workers.size < this.#options.size) {
-      if (!this.#interpreter.isMade && this.#workers.size > 0) return;
+      if (!this.#starts.isChosen && this.#workers.size > 0) return;
       if (!this.#startWorker()) return;
     }
   }
 
   #startWorker(): boolean {
-    const { command } = this.#interpreter;
+    const { command } = this.#starts;
     if (command === undefined) return false;
     const worker = this.#spawn(command);
     this.#workers.add(worker);
@@ -266,10 +265,7 @@ export class Pool {
 
   #started(worker: Worker, command: Command): void {
     if (this.#isStopping) return;
-    if (!this.#interpreter.isMade)
-      this.#log.info(`Scripts run in ${commandText(command)}, ${this.#options.size} workers`);
-    this.#interpreter.make();
-    this.#backoff.reset();
+    this.#starts.succeeded(command);
     this.#serve(worker);
     this.#fill();
   }
@@ -277,21 +273,16 @@ export class Pool {
   #startFailed(worker: Worker, command: Command, error: unknown): void {
     this.#forget(worker);
     if (this.#isStopping) return;
-    if (this.#interpreter.passOver(command, error)) {
-      if (this.#interpreter.command === undefined) this.#isStopping = true;
-      else this.#fill();
-      return;
+    switch (this.#starts.failed(command, error, () => this.#fill())) {
+      case "fill":
+        this.#fill();
+        break;
+      case "pause":
+        if (this.#workers.size === 0) this.#queue.refuseAll(() => this.#starts.noPython());
+        break;
+      case "stop":
+        this.#isStopping = true;
+        break;
     }
-    if (this.#backoff.isPausing) return;
-    const pauseMs = this.#backoff.pause(() => this.#fill());
-    this.#log.error(
-      `Cannot start a worker with ${commandText(command)}: ${errorText(error)}; next try in ${pauseMs / 1000} s`,
-    );
-    if (this.#workers.size === 0) this.#queue.refuseAll(this.#noPython().message, this.#backoff.seconds);
-  }
-
-  #noPython(): TabPyError {
-    const info = "the server's log tells why; the server will try again";
-    return unavailable("Python cannot be started", info, this.#backoff.seconds);
   }
 }

@@ -9,50 +9,23 @@ import type { Model } from "../model.ts";
 import { workerSources } from "../programs/sources.ts";
 import type { PendingCall } from "./call.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
-import {
-  callHeader,
-  type Header,
-  type HelloHeader,
-  parseReply,
-  type ReadyHeader,
-  type ReplyHeader,
-  type StartHeader,
-} from "./channel/messages.ts";
+import { callHeader, type Header, leftoverTexts, parseReply, type ReplyHeader } from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
-import type { Call, Functions, Reply } from "./executor.ts";
+import type { Call, Reply } from "./executor.ts";
+import { Handshake } from "./handshake.ts";
 import { InFlight } from "./in-flight.ts";
-import type { SpawnWorker, WorkerProcess } from "./process/spawn.ts";
+import { Questions } from "./questions.ts";
+import type { WorkerProcess } from "./process/spawn.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
-/** How long an interpreter may take to write `hello`, and then `ready`. */
-const startTimeoutMs = 30_000;
 /** How long the channel may stay open after the process has ended, and the reverse. */
 const channelCloseTimeoutMs = 1000;
 /** How long a call may continue after its client has gone: most calls end sooner than a new worker would start. */
 const cancelGraceMs = 100;
-/** How many characters of the output of an interpreter that doesn't start are quoted. */
-const quotedStartOutput = 500;
+/** After how long without a further byte a reply that has arrived in part does not hold up the calls behind it. */
+const partTimeoutMs = 1000;
 
 const sourcesBody = Buffer.from(JSON.stringify(workerSources));
-
-export interface WorkerOptions {
-  readonly spawn: SpawnWorker;
-  readonly settings: Pick<StartHeader, "orjson" | "keepMemory" | "models">;
-  readonly functions: Functions;
-  /** Why an interpreter can't be used; undefined when it can. */
-  readonly refuse: (hello: HelloHeader) => string | undefined;
-  readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
-}
-
-/** What the pool is told about a worker. */
-export type WorkerEvent =
-  /** It has replied and can take another call. */
-  | { readonly kind: "free" }
-  /** It was sent these calls and will not start them. */
-  | { readonly kind: "returned"; readonly calls: readonly PendingCall[] }
-  /** It was ready and can't take calls any more. */
-  | { readonly kind: "lost"; readonly reason: string }
-  /** A line that a script printed; `callId` is undefined outside of calls. */
-  | { readonly kind: "printed"; readonly callId: string | undefined; readonly line: string };
 
 type State = { kind: "starting" } | { kind: "ready" } | { kind: "ending"; reason: string };
 
@@ -68,6 +41,8 @@ export class Worker {
   readonly ended: Promise<unknown>;
   /** Process id of the worker, known when it is ready. */
   pid: number | undefined;
+  /** Process id of its parent. */
+  readonly reaperPid: number | undefined;
 
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -76,14 +51,18 @@ export class Worker {
   readonly #writer: FrameWriter;
   readonly #inFlight: InFlight;
   readonly #marker = randomBytes(12).toString("hex");
-  readonly #hello = Promise.withResolvers<HelloHeader>();
-  readonly #ready = Promise.withResolvers<ReadyHeader>();
+  readonly #key = randomBytes(16).toString("hex");
+  readonly #handshake = new Handshake();
+  readonly #questions: Questions;
+  /** Frame ids of calls that were taken back; the worker will return them. */
+  readonly #takenBack = new Set<number>();
   /** Name of a deployed function -> key of the archive that the worker has most likely loaded. */
   readonly #models: QuickLRU<string, string>;
   #state: State = { kind: "starting" };
-  #startOutput = "";
   #callCount = 0;
   #hasReplied = false;
+  /** When bytes of an incomplete frame have last arrived, by performance.now(). */
+  #partAtMs = 0;
   #hasExited = false; // replies may still lie in the channel
   /** The worker's clock minus performance.now(), in milliseconds, or a little less. */
   #clockOffsetMs = 0;
@@ -93,15 +72,25 @@ export class Worker {
     this.#models = new QuickLRU({ maxSize: options.settings.models });
     this.#process = options.spawn();
     this.ended = this.#process.ended;
+    this.reaperPid = this.#process.pid;
     this.#output = new OutputReader(this.#process.log, this.#marker, (callId, line) =>
       this.#printed(callId, line),
     );
     this.#inFlight = new InFlight({
-      onTimeLimit: () => this.#killTimedOut(),
-      onExpired: (calls) => options.onEvent(this, { kind: "returned", calls }),
-      isReplyComing: () => this.#decoder.isInsideFrame,
+      onTimeLimit: () => this.#end("killed at the time limit of its call", { reply: { kind: "timed-out" } }),
+      onExpired: (calls) => {
+        for (const { frameId } of calls) this.#takenBack.add(frameId);
+        options.onEvent(this, { kind: "returned", calls });
+      },
+      isReplyComing: () =>
+        this.#decoder.isInsideKeyedFrame && performance.now() - this.#partAtMs < partTimeoutMs,
     });
     this.#writer = new FrameWriter(this.#process.input);
+    this.#questions = new Questions({
+      resolve: options.functions.resolve,
+      answer: (id, body) => this.#writer.write({ id, kind: "resolved" }, [body]),
+      isRead: () => !this.#writer.isFull,
+    });
     this.#decoder = new FrameDecoder((header, body) => this.#received(header, body));
     this.#process.output.on("data", (chunk: Buffer) => this.#read(chunk));
     const outputClosed = new Promise<unknown>((resolve) => {
@@ -111,18 +100,10 @@ export class Worker {
     this.#process.input.on("error", () => this.#channelClosed());
     this.#process.ended.then(async (how) => {
       this.#hasExited = true;
-      const output = this.#startOutput.trim();
-      const failure = new TabPyError(
-        "unavailable",
-        `it ended with ${how}${output === "" ? "" : `: ${output}`}`,
-      );
-      this.#hello.reject(failure);
-      this.#ready.reject(failure);
+      this.#handshake.ended(how);
       await within(outputClosed, channelCloseTimeoutMs, "").catch(() => {}); // replies may still be unread
       this.#end(how);
     });
-    this.#hello.promise.catch(() => {}); // `start` reports it
-    this.#ready.promise.catch(() => {});
   }
 
   /** Calls that this worker was sent. */
@@ -163,13 +144,14 @@ export class Worker {
    */
   async start(): Promise<void> {
     try {
-      const hello = await within(this.#hello.promise, startTimeoutMs, "it did not send hello within 30 s");
-      const refusal = this.#options.refuse(hello);
+      const refusal = this.#options.refuse(await this.#handshake.hello());
       if (refusal !== undefined) throw new TabPyError("config", refusal);
-      this.#writer.write({ id: 0, kind: "start", marker: this.#marker, ...this.#options.settings }, [
+      const { settings } = this.#options;
+      this.#decoder.requireKey(this.#key);
+      this.#writer.write({ id: 0, kind: "start", key: this.#key, marker: this.#marker, ...settings }, [
         sourcesBody,
       ]);
-      const ready = await within(this.#ready.promise, startTimeoutMs, "it was not ready within 30 s");
+      const ready = await this.#handshake.ready();
       this.pid = ready.pid;
       if (this.#state.kind === "ending") throw new TabPyError("unavailable", this.#state.reason);
       this.#state = { kind: "ready" };
@@ -207,10 +189,6 @@ export class Worker {
     this.#end(reason);
   }
 
-  #killTimedOut(): void {
-    this.#end("killed at the time limit of its call", { reply: { kind: "timed-out" } });
-  }
-
   #killCancelled(pending: PendingCall): void {
     if (this.#inFlight.first !== pending) return;
     this.#end("killed with its cancelled call", { reply: { kind: "cancelled", wasStarted: true } });
@@ -220,6 +198,8 @@ export class Worker {
   #end(reason: string, { reply, hasStarted = true, isGraceful = false }: EndOptions = {}): void {
     const wasReady = this.isReady;
     if (this.#state.kind !== "ending") this.#state = { kind: "ending", reason };
+    this.#handshake.fail(reason);
+    this.#questions.stop();
     const calls = this.#inFlight.close();
     // Only the first call has started: a reply to it would have come before the end of the channel.
     if (hasStarted) calls.shift()?.settle(reply ?? { kind: "lost", reason });
@@ -237,26 +217,34 @@ export class Worker {
   }
 
   #read(chunk: Buffer): void {
+    this.#questions.startChunk();
     try {
       this.#decoder.push(chunk);
     } catch (error) {
       this.#end(`bytes on its channel that are not a frame (${errorText(error)})`);
     }
+    if (this.#decoder.isInsideFrame) this.#partRead();
     if (this.#hasReplied && this.isReady) this.#options.onEvent(this, { kind: "free" });
     this.#hasReplied = false;
   }
 
+  /** No part of a frame may be left for the next call, which would wait for the rest. */
+  #partRead(): void {
+    this.#partAtMs = performance.now();
+    if (this.isReady && !this.isBusy && this.#takenBack.size === 0)
+      this.#end("a part of a message on its channel, while it runs no call");
+  }
+
   #received(header: Header, body: Buffer): void {
+    if (this.#state.kind === "ending") return;
     switch (header.kind) {
       case "hello":
-        this.#hello.resolve(header);
-        break;
       case "ready":
-        this.#clockOffsetMs = header.clock / 1000 - performance.now();
-        this.#ready.resolve(header);
+        if (!this.#handshake.take(header)) this.#endOutOfTurn(header);
+        else if (header.kind === "ready") this.#clockOffsetMs = header.clock / 1000 - performance.now();
         break;
       case "resolve":
-        this.#resolve(header.id, body.toString());
+        this.#asked(header, body);
         break;
       case "result":
       case "raised":
@@ -269,15 +257,21 @@ export class Worker {
     }
   }
 
-  #resolve(id: number, name: string): void {
-    const resolution = this.#options.functions.resolve(name);
-    this.#writer.write({ id, kind: "resolved" }, [Buffer.from(JSON.stringify(resolution))]);
+  #asked(header: Header, name: Buffer): void {
+    if (header.id !== this.#inFlight.first?.frameId) {
+      this.#endOutOfTurn(header);
+      return;
+    }
+    const fault = this.#questions.take(header.id, name);
+    if (fault !== undefined) this.#end(`${fault} on its channel`);
   }
 
   #replied(header: ReplyHeader, body: Buffer): void {
     const pending = this.#inFlight.first;
-    // A call that was taken back is `returned` later; it isn't in flight any more.
-    if (pending === undefined || header.id !== pending.frameId) return;
+    if (pending === undefined || header.id !== pending.frameId) {
+      if (!this.#takenBack.delete(header.id)) this.#endOutOfTurn(header);
+      return;
+    }
     // Before the call leaves the line: should a script have written the frame, the body may be anything.
     const reply = header.kind === "returned" ? undefined : parseReply(header, body);
     this.#inFlight.shift(reply === undefined ? undefined : header.took / 1000);
@@ -288,12 +282,16 @@ export class Worker {
     else pending.settle(reply);
     // The worker starts no call after a reply with leftovers.
     if (header.leftovers !== undefined)
-      this.#end(`its call left ${header.leftovers} running`, { hasStarted: false });
+      this.#end(`its call left ${leftoverTexts[header.leftovers]}`, { hasStarted: false });
+  }
+
+  /** A script has written to the channel. */
+  #endOutOfTurn({ kind, id }: Header): void {
+    this.#end(`a message "${kind}" of call ${id} on its channel, out of turn`);
   }
 
   #printed(callId: string | undefined, line: string): void {
-    if (this.pid === undefined && this.#startOutput.length < quotedStartOutput)
-      this.#startOutput += `${line}\n`;
-    else this.#options.onEvent(this, { kind: "printed", callId, line });
+    if (this.pid === undefined && this.#handshake.printed(line)) return;
+    this.#options.onEvent(this, { kind: "printed", callId, line });
   }
 }

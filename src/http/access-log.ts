@@ -55,6 +55,7 @@ export function addressOf(socket: Socket & { [address]?: string | undefined }): 
   return socket[address] ?? "";
 }
 
-function schemeOf(socket: Socket): "http" | "https" {
+/** Of the URL at which a connection was asked. */
+export function schemeOf(socket: Socket): "http" | "https" {
   return (socket as Partial<TLSSocket>).encrypted === true ? "https" : "http";
 }

@@ -20,6 +20,8 @@ import {
 } from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
 import { logCaller } from "./access-log.ts";
+import { refuseForeignPages } from "./foreign-pages.ts";
+import { refuseAmbiguousFraming } from "./framing.ts";
 import { gzip } from "./gzip.ts";
 import { pythonJson } from "../python-json.ts";
 import { query } from "./query.ts";
@@ -38,6 +40,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
 
   const app = new Hono<AppEnv>({ strict: true });
   app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
+  app.use(refuseAmbiguousFraming()); // before anything believes the body or the Host
   if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and its answer reveals nothing.
   app.options("*", (c) => {
@@ -45,6 +48,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     return jsonAnswer({});
   });
   app.use(authentication(options, service.name));
+  // Behind the preflight, which a browser sends before it knows whether the page is allowed, and behind the line that
+  // names the caller; before every route, because a static file or an archive is no page's business either.
+  if (options.authenticate === undefined) app.use(refuseForeignPages(options));
   const { prefix } = service;
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"

@@ -31,7 +31,7 @@ export type ReadBody = (request: IncomingMessage, gone: AbortSignal) => Promise<
 /**
  * A function that reads bodies and limits the memory that all of them use.
  *
- * @throws TabPyError `too-large`; `unavailable` when bodies use too much memory already; `timeout`; `bad-request` for
+ * @throws TabPyError `too-large`; `unsupported-encoding`; `unavailable` when bodies use too much memory already; `timeout`; `bad-request` for
  * invalid gzip and for a body that ends early.
  */
 export function createBodyReader(limits: BodyLimits): ReadBody {
@@ -48,8 +48,9 @@ export function createBodyReader(limits: BodyLimits): ReadBody {
       ownBytes = 0;
     };
     try {
+      const isPacked = limits.isGzipEnabled && isGzip(request);
       const raw = await readAll(request, gone, limits, reserve);
-      if (!limits.isGzipEnabled || !isGzip(request)) return { pieces: raw, release };
+      if (!isPacked) return { pieces: raw, release };
       const bytes = await decompress(Buffer.concat(raw), limits.maxBytes);
       reserve(bytes.length);
       return { pieces: [bytes], release };
@@ -103,9 +104,27 @@ function readAll(
   });
 }
 
+/** Throws TabPyError `unsupported-encoding` for an encoding that is neither gzip nor none. */
 function isGzip(request: IncomingMessage): boolean {
   const encoding = request.headers["content-encoding"]?.trim().toLowerCase();
-  return encoding === "gzip" || encoding === "x-gzip";
+  switch (encoding) {
+    case undefined:
+    case "":
+    case "identity":
+      return false;
+    case "gzip":
+    case "x-gzip":
+      return true;
+    default:
+      throw unsupported(encoding);
+  }
+}
+
+function unsupported(encoding: string): TabPyError {
+  const message = `Cannot read a body with Content-Encoding "${encoding.slice(0, 200)}": expected gzip or none`;
+  return new TabPyError("unsupported-encoding", message, {
+    headers: { "Accept-Encoding": "gzip, identity" }, // RFC 9110, 15.5.16
+  });
 }
 
 /** Decompresses on a thread of Node's pool, and stops at the limit. */

@@ -1,14 +1,18 @@
 // What POST /evaluate and /query/{name} have in common: read the body, run a call with it, and turn the reply into an
 // answer. What each of them answers: evaluate.ts, query.ts.
 
+import type { Socket } from "node:net";
 import type { Context } from "hono";
+import { networkOf } from "../auth/throttle.ts";
 import { TabPyError } from "../errors.ts";
 import type { Call, Execute, Raised, Reply } from "../executor/executor.ts";
+import { addressOf } from "./access-log.ts";
 import type { ReadBody } from "./body.ts";
 import type { AppEnv } from "./types.ts";
 
 /** Smaller answers fit into the buffers of the socket. */
 const largeAnswerBytes = 1024 * 1024;
+const network = Symbol("network of the client");
 
 /** The answer for each kind of reply whose text depends on the resource. */
 export interface Answers {
@@ -38,7 +42,15 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeo
     const body = await readBody(c.env.incoming, signal);
     try {
       const { reply, answers } = await run(
-        (what, timeoutMs) => execute({ callId: c.get("callId"), what, body: body.pieces, timeoutMs, signal }),
+        (what, timeoutMs) =>
+          execute({
+            client: clientOf(c),
+            callId: c.get("callId"),
+            what,
+            body: body.pieces,
+            timeoutMs,
+            signal,
+          }),
         body.pieces,
       );
       limitSending(c, reply, sendTimeoutMs);
@@ -47,6 +59,15 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeo
       body.release();
     }
   };
+}
+
+/** The user, or the address where there are no users; it is kept with the connection. */
+function clientOf(c: Context<AppEnv>): string {
+  const user = c.get("user");
+  if (user !== undefined) return user;
+  const socket: Socket & { [network]?: string } = c.env.incoming.socket;
+  socket[network] ??= networkOf(addressOf(socket));
+  return socket[network];
 }
 
 /** Close the connection of a client that doesn't read its large answer, which would stay in memory forever. */

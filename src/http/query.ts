@@ -16,9 +16,9 @@ export function query(
   { endpoints, query: { timeoutMs, timeoutText } }: AppOptions,
   handleCall: HandleCall,
 ): (c: Context<AppEnv>) => Promise<Response> {
-  /** Before a name is reported as unknown, checks what another process has deployed. */
+  /** Before a name is reported as unknown, checks again what another process has deployed. */
   const resolve = async (name: string): Promise<Resolution> => {
-    const resolution = endpoints.resolve(name);
+    const resolution = await endpoints.resolveCurrent(name);
     if (resolution.kind !== "unknown") return resolution;
     await endpoints.refresh();
     return endpoints.resolve(name);

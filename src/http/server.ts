@@ -4,8 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { errnoOf, TabPyError } from "../errors.ts";
-import { type Service, within } from "../lifecycle.ts";
+import type { Service } from "../lifecycle.ts";
 import { errorAnswer } from "./answers.ts";
+import { Connections } from "./connections.ts";
 import { TlsListener, type TlsOptions } from "./tls-listener.ts";
 
 export interface ServerOptions {
@@ -15,6 +16,8 @@ export interface ServerOptions {
   /** PEM texts and minimum version; undefined for plain HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly maxConnections: number;
+  /** Called for each connection that is closed because there are too many. */
+  readonly onRefused?: () => void;
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -23,8 +26,16 @@ export interface ServerOptions {
 }
 
 const maxHeaderBytes = 32 * 1024;
+/** Errors that end a request whose headers have arrived already; HPE_STRICT is a chunk of another size than announced. */
+const inBody = new Set(["ERR_HTTP_REQUEST_TIMEOUT", "HPE_INVALID_CHUNK_SIZE", "HPE_STRICT"]);
 /** Interval of the checks for slow connections. */
 const checkIntervalMs = 500;
+/** How long after the begin of a stop connections are accepted and requests on open ones served. */
+const graceMs = 500;
+/** How long clients may take to close their side of an idle connection. */
+const lingerMs = 250;
+/** How long, after the grace, requests may take whose body has not arrived completely. */
+const halfSentMs = 1000;
 
 export class HttpServer implements Service {
   readonly name = "server";
@@ -32,35 +43,29 @@ export class HttpServer implements Service {
   readonly #server: Server;
   /** Undefined for plain HTTP, where `#server` listens itself. */
   readonly #tls: TlsListener | undefined;
-  /** Connections with a running request. */
-  readonly #busy = new WeakSet<Duplex>();
+  readonly #connections = new Connections();
   /** Busy connections to close after the response. */
   readonly #closeAfterResponse = new WeakSet<Duplex>();
-  #running = 0;
   #isStopping = false;
-  #onDrained: (() => void) | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#server = createHttpServer(options);
     this.#tls = options.tls === undefined ? undefined : new TlsListener(this.#server, options.tls, options);
     const answer = getRequestListener(options.fetch, { errorHandler: answerInvalidUrl });
+    this.#server.on("connection", (socket: Duplex) => this.#connections.opened(socket));
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      this.#running++;
-      this.#busy.add(request.socket);
-      if (this.#isStopping) response.setHeader("Connection", "close");
+      this.#connections.began(request, response);
       response.on("close", () => {
-        this.#running--;
-        this.#busy.delete(request.socket);
+        this.#connections.ended(request);
         if (this.#closeAfterResponse.has(request.socket)) request.socket.destroy();
-        if (this.#running === 0) this.#onDrained?.();
       });
       request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono needs it for the URL
       answer(request, response);
     });
     this.#server.on("clientError", (error, socket) => {
-      // Malformed bytes after a valid request must not replace its response.
-      if (this.#busy.has(socket) && errnoOf(error) !== "ERR_HTTP_REQUEST_TIMEOUT")
+      // Malformed bytes after a valid request must not replace its response; a broken body is no valid request.
+      if (this.#connections.isBusy(socket) && !inBody.has(errnoOf(error) ?? ""))
         this.#closeAfterResponse.add(socket);
       else refuseMalformed(error, socket);
     });
@@ -73,6 +78,7 @@ export class HttpServer implements Service {
   async start(): Promise<void> {
     const { host, port } = this.#options;
     const listener = this.#tls?.front ?? this.#server;
+    listener.on("drop", () => this.#options.onRefused?.());
     await new Promise<void>((resolve, reject) => {
       listener.once("error", (error: Error) => reject(cannotListen(error, host, port)));
       listener.listen({ host, port, backlog: 1024 }, () => resolve());
@@ -84,19 +90,22 @@ export class HttpServer implements Service {
     this.#tls?.use(tls);
   }
 
-  /** Stop accepting, wait for running requests up to the drain timeout, close all connections. */
+  /**
+   * Serve what has been sent and is on its way, stop accepting, wait for running requests, close all connections: within
+   * the drain timeout.
+   */
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
+    const deadline = performance.now() + this.#options.drainTimeoutMs;
+    const within = (ms: number) => Math.max(0, Math.min(ms, deadline - performance.now()));
+    this.#connections.announceEnd();
+    await this.#connections.quiet(within(graceMs));
+    await this.#connections.endIdle(within(lingerMs)); // Node's server would reset those with unread bytes
     this.#tls?.close();
     this.#server.close();
     this.#server.closeIdleConnections();
-    if (this.#running > 0) {
-      const drained = new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-      });
-      await within(drained, this.#options.drainTimeoutMs, "requests are still running").catch(() => {});
-    }
+    await this.#connections.drained(within(Infinity), halfSentMs);
     this.#server.closeAllConnections();
     this.#tls?.closeAll();
   }

@@ -31,6 +31,7 @@ export type EndpointService = Pick<
   | "get"
   | "status"
   | "resolve"
+  | "resolveCurrent"
   | "refresh"
   | "settled"
   | "add"
@@ -53,6 +54,8 @@ export interface AppOptions {
   readonly execute: Execute;
   /** Undefined without a password file: every request is allowed. */
   readonly authenticate: Authenticate | undefined;
+  /** Where no password is asked for, requests with another Host are refused, unless it is loopback; undefined: none are. */
+  readonly allowedHosts: ReadonlySet<string> | undefined;
   /** The body of `GET /info`. */
   readonly info: unknown;
   readonly endpoints: EndpointService;

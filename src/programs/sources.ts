@@ -17,6 +17,7 @@ import deploy from "./predeployed/deploy.py" with { type: "text" };
 import pca from "./predeployed/pca.py" with { type: "text" };
 import sentimentAnalysis from "./predeployed/sentiment_analysis.py" with { type: "text" };
 import ttest from "./predeployed/ttest.py" with { type: "text" };
+import processLimits from "./worker/process_limits.py" with { type: "text" };
 import processState from "./worker/process_state.py" with { type: "text" };
 import queries from "./worker/queries.py" with { type: "text" };
 import jsonWriter from "./worker/json_writer.py" with { type: "text" };
@@ -65,6 +66,7 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.freed_memory": freedMemory,
   "_tabpy_worker.models": models,
   "_tabpy_worker.script_output": scriptOutput,
+  "_tabpy_worker.process_limits": processLimits,
   "_tabpy_worker.process_state": processState,
   "_tabpy_worker.queries": queries,
   "_tabpy_worker.json_writer": jsonWriter,

@@ -40,19 +40,20 @@ export class ArchiveCleanup {
         if (archives.find(name, version)?.key === key) await archives.removeOlder(name, version);
       });
     };
-    this.#inTurn(() => this.#try(name, remove));
+    this.#inTurn(() => this.attempt(name, remove));
   }
 
   /** Remove all archives of a function. The caller has locked the state file. */
   async removeAll(name: string): Promise<void> {
-    await this.#try(name, () => this.#options.archives.removeAll(name));
+    await this.attempt(name, () => this.#options.archives.removeAll(name));
   }
 
-  async #try(name: string, remove: () => Promise<void>): Promise<void> {
+  /** Run `remove`, which removes something of endpoint `name`. A failure is a line in the log. */
+  async attempt(name: string, remove: () => Promise<void>): Promise<void> {
     try {
       await remove();
     } catch (error) {
-      this.#options.log.warning(`Cannot remove old archives of endpoint ${name}: ${errorText(error)}`);
+      this.#options.log.warning(`Cannot remove archives of endpoint ${name}: ${errorText(error)}`);
     }
   }
 }

@@ -16,6 +16,7 @@ import {
 } from "../files.ts";
 import type { Model } from "../model.ts";
 import { isEndpointName } from "./endpoint.ts";
+import { storageError, storing } from "./storage.ts";
 
 export const archiveName = "pickle_archive";
 /** File with the DeploymentFacts; programs/worker/models.py quotes them when an archive doesn't load. */
@@ -32,6 +33,16 @@ export interface DeploymentFacts {
 /** A copy to be installed. */
 export interface Prepared {
   readonly folder: string;
+  /** The folder that the archive was moved out of; undefined when it was copied. */
+  readonly movedFrom: string | undefined;
+}
+
+/** An archive in its place, with the lock of the state file held. */
+export interface Installed {
+  /** The archive that was moved aside. */
+  readonly aside: Model | undefined;
+  /** Put everything back to where it was. */
+  readonly undo: () => Promise<void>;
 }
 
 export class Archives {
@@ -49,11 +60,13 @@ export class Archives {
    * and is done without a lock. Files that others upload into `source` meanwhile stay there.
    */
   async prepare(name: string, source: string, isMoved: boolean, facts: DeploymentFacts): Promise<Prepared> {
-    const folder = temporaryBeside(join(this.#folder, name, "x"));
+    const home = join(this.#folder, name);
+    const folder = temporaryBeside(join(home, "x"));
+    let movedFrom: string | undefined;
     try {
       await mkdir(folder, { recursive: true });
       if (isMoved && (await tryRename(join(source, archiveName), join(folder, archiveName)))) {
-        await rmdir(source).catch(() => {}); // something else is in it
+        movedFrom = source;
       } else {
         await cp(source, folder, { recursive: true, filter: isCopied });
         await syncFiles(folder);
@@ -63,37 +76,55 @@ export class Archives {
       }
       await syncFolder(folder);
     } catch (error) {
-      await rm(folder, { recursive: true, force: true });
-      throw error;
+      await this.discard({ folder, movedFrom });
+      throw storageError(home, error);
     }
-    return { folder };
+    if (movedFrom !== undefined) await rmdir(source).catch(() => {}); // something else is in it
+    return { folder, movedFrom };
   }
 
-  async discard(prepared: Prepared): Promise<void> {
-    await rm(prepared.folder, { recursive: true, force: true });
+  /**
+   * Remove a copy that wasn't installed; an archive that was moved returns to its folder, so that the client can deploy
+   * it once more.
+   *
+   * @returns whether it has returned. Never rejects: the caller has an error to report.
+   */
+  async discard({ folder, movedFrom }: Prepared): Promise<boolean> {
+    const isBack = movedFrom !== undefined && (await putBack(folder, movedFrom).catch(() => false));
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
+    return isBack;
   }
 
   /**
    * Put a prepared copy in its place, durably. The archive that was there is moved aside; it is deleted when the one
-   * aside still serves, because its successor didn't load.
-   *
-   * @returns the archive that was moved aside.
+   * aside still serves, because its successor didn't load. When this rejects, the archive that was there is there again.
    */
   async install(
     name: string,
     version: number,
     prepared: Prepared,
     serving: Model | undefined,
-  ): Promise<Model | undefined> {
+  ): Promise<Installed> {
     const home = join(this.#folder, name);
     const place = join(home, String(version));
     const aside = join(home, asidePrefix + version);
     const isKept = serving?.archive === join(aside, archiveName);
-    await rm(isKept ? place : aside, { recursive: true, force: true });
-    const isMoved = !isKept && (await tryRename(place, aside));
-    await rename(prepared.folder, place);
-    await syncFolder(home);
-    return isMoved ? modelIn(aside, name, version) : undefined;
+    return storing(home, async () => {
+      await rm(isKept ? place : aside, { recursive: true, force: true });
+      const isMoved = !isKept && (await tryRename(place, aside));
+      const undo = async () => {
+        await tryRename(place, prepared.folder);
+        if (isMoved) await tryRename(aside, place);
+      };
+      try {
+        await rename(prepared.folder, place);
+        await syncFolder(home);
+      } catch (error) {
+        await undo();
+        throw error;
+      }
+      return { aside: isMoved ? modelIn(aside, name, version) : undefined, undo };
+    });
   }
 
   /** The archive of a version; undefined when there is none. Synchronous, so that callers can act on what it finds. */
@@ -188,6 +219,13 @@ function olderIn(entries: readonly string[], version: number): string[] {
 
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
+}
+
+/** Move an archive back, unless another one was uploaded meanwhile. Resolves with whether it was moved. */
+async function putBack(folder: string, source: string): Promise<boolean> {
+  await mkdir(source, { recursive: true });
+  const found = await readdir(source);
+  return !found.includes(archiveName) && tryRename(join(folder, archiveName), join(source, archiveName));
 }
 
 /** Resolves with whether `from` was renamed: false when it doesn't exist or is on another file system. */

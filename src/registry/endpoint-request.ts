@@ -129,6 +129,33 @@ function withTarget(endpoint: Endpoint, request: EndpointRequest, endpoints: End
   return alias;
 }
 
+/** Throws TabPyError `bad-request` when `name` exists. */
+export function refuseTaken(name: string, endpoints: Endpoints): void {
+  if (endpoints.has(name)) throw refused(`endpoint ${name} already exists.`);
+}
+
+/** The endpoint `name`. Throws TabPyError `not-found` when it doesn't exist. */
+export function existingEndpoint(name: string, endpoints: Endpoints): Endpoint {
+  const endpoint = endpoints.get(name);
+  if (endpoint === undefined) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
+  return endpoint;
+}
+
+/** Throws TabPyError `bad-request` when another endpoint depends on this one. */
+export function refuseUsed({ name }: Endpoint, endpoints: Endpoints): void {
+  const users = [...endpoints.values()].filter(
+    (one) => one.name !== name && (one.target === name || one.dependencies.includes(name)),
+  );
+  if (users.length === 0) return;
+  const names = users.map((one) => `'${one.name}'`).join(", ");
+  throw refused(`Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`);
+}
+
+/** The error for a folder to deploy from that isn't there. */
+export function missingSource({ sourcePath }: EndpointRequest): TabPyError {
+  return refused(`src_path ${sourcePath} does not exist.`);
+}
+
 /** Whether a PUT asks for a new version. */
 export function wantsNewVersion(body: unknown): boolean {
   return isObject(body) && body.should_update_version === true;

@@ -21,6 +21,9 @@ export interface EndpointStatus {
 /** Loads an archive in a trial. Resolves with what went wrong, or undefined; never rejects. */
 export type TryLoad = (model: Model) => Promise<string | undefined>;
 
+/** How long calls wait for a version that another process has deployed: as long as its client does for the answer. */
+const awaitedMs = 5000;
+
 interface Entry {
   readonly version: number;
   readonly type: string;
@@ -29,6 +32,8 @@ interface Entry {
   serving: Model | undefined;
   /** Key of this version's archive; undefined when there is none. */
   readonly key: string | undefined;
+  /** Resolves when calls needn't wait for this version any more; undefined when they don't wait. */
+  awaited: Promise<void> | undefined;
 }
 
 export interface LoadsOptions {
@@ -104,6 +109,26 @@ export class Loads {
     this.#track(entry, this.#load(endpoint, entry, model, this.#options.tryAlone));
   }
 
+  /**
+   * Load what another process has deployed. Its client may know by now that it serves there, so calls wait for it rather
+   * than run the version before (`successor`).
+   */
+  loadElsewhere(endpoint: Endpoint): void {
+    const [entry, model] = this.#enter(endpoint, this.serving(endpoint.name));
+    const load = this.#load(endpoint, entry, model, this.#options.tryAlone);
+    this.#track(entry, load);
+    if (entry.serving === model) return;
+    const settled = () => {
+      entry.awaited = undefined;
+    };
+    entry.awaited = within(load, awaitedMs, "it is still being loaded").then(settled, settled);
+  }
+
+  /** Resolves when a version that another process has deployed serves, or can't; undefined when there is none. */
+  successor(name: string): Promise<void> | undefined {
+    return this.#entries.get(name)?.awaited;
+  }
+
   /** Resolves when no load is running, or none of `name` when it is given, or after `timeoutMs`. */
   async settled(timeoutMs: number, name?: string): Promise<void> {
     const running = () =>
@@ -128,6 +153,7 @@ export class Loads {
       // Another server on the same folder may have loaded the new version already, and removed the old one.
       serving: before !== undefined && archives.isThere(before) ? before : model,
       key: model?.key,
+      awaited: undefined,
     };
     this.#entries.set(name, entry);
     this.#options.onChange();

@@ -6,21 +6,26 @@ import { errorText, TabPyError } from "../errors.ts";
 import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { Model, Resolution } from "../model.ts";
+import type { Resolution } from "../model.ts";
 import { ArchiveCleanup } from "./archive-cleanup.ts";
-import { Archives } from "./archives.ts";
+import { Archives, type Installed } from "./archives.ts";
 import { type Endpoint, type EndpointBody, type Endpoints, endpointBody, followAliases } from "./endpoint.ts";
 import {
   changedEndpoint,
   type EndpointRequest,
   newEndpoint,
   parseEndpointRequest,
+  existingEndpoint,
+  missingSource,
   parseName,
   refusedChange,
+  refuseTaken,
+  refuseUsed,
   wantsNewVersion,
 } from "./endpoint-request.ts";
 import { type EndpointStatus, Loads, type TryLoad } from "./loads.ts";
 import { type Source, Staging } from "./staging.ts";
+import { checkWritable } from "./storage.ts";
 import { Store } from "./store.ts";
 
 export interface RegistryOptions {
@@ -52,6 +57,7 @@ export class Registry implements Service {
   readonly #store: Store;
   #revision = 0;
   #pollTimer: NodeJS.Timeout | undefined;
+  #swept: Promise<void> | undefined;
 
   /** Reads the state file. Throws TabPyError `config` with the faulty line; the file stays as it is. */
   constructor(options: RegistryOptions) {
@@ -77,8 +83,9 @@ export class Registry implements Service {
     });
   }
 
-  /** A number that changes whenever an answer of `resolve` may have changed. */
+  /** A number that changes whenever an answer of `resolve` may have changed, here or by another process. */
   get revision(): number {
+    this.#store.look();
     return this.#revision;
   }
 
@@ -87,12 +94,16 @@ export class Registry implements Service {
     for (const endpoint of this.#store.endpoints.values()) {
       if (endpoint.type !== "alias") this.#loads.loadAtStart(endpoint);
     }
-    this.#pollTimer = setInterval(() => this.refresh(), pollMs);
-    this.#sweep().catch((error) => this.#log.warning(`Cannot clean up: ${errorText(error)}`));
+    this.#pollTimer = setInterval(() => this.#store.poll(), pollMs);
+    this.#swept = this.#sweep().catch((error) => this.#log.warning(`Cannot clean up: ${errorText(error)}`));
+    await checkWritable(this.#statePath).catch((error) =>
+      this.#log.warning(`Functions can't be deployed, changed or removed: ${errorText(error)}`),
+    );
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#pollTimer);
+    await this.#swept;
     await this.#cleanup.done;
   }
 
@@ -126,6 +137,17 @@ export class Registry implements Service {
     );
   }
 
+  /**
+   * What a call of `name` runs, after a look at what other processes have changed. Waits for the load of a version that
+   * another process has deployed, for a few seconds at most.
+   */
+  resolveCurrent(name: string): Resolution | Promise<Resolution> {
+    this.#store.look();
+    const resolution = this.resolve(name);
+    if (resolution.kind !== "model") return resolution;
+    return this.#loads.successor(resolution.model.name)?.then(() => this.resolve(name)) ?? resolution;
+  }
+
   /** What a call of `name` runs. */
   resolve(name: string): Resolution {
     const endpoint = followAliases(name, this.#store.endpoints);
@@ -141,17 +163,15 @@ export class Registry implements Service {
   /** Deploy a new endpoint from the body of POST /endpoints. Throws TabPyError for what is wrong with it. */
   async add(body: unknown): Promise<Answer> {
     const name = parseName(body);
-    const mayNotExist = (endpoints: Endpoints) => {
-      if (endpoints.has(name)) throw new TabPyError("bad-request", `endpoint ${name} already exists.`);
-    };
-    mayNotExist(this.#store.endpoints);
+    await this.#store.refresh();
+    refuseTaken(name, this.#store.endpoints);
     const request = parseEndpointRequest(body);
     const source = request.type === "alias" ? undefined : await this.#sourceOf(request);
     const { type } = request;
     if (type === undefined) throw refusedChange("endpoint type must be a string.");
     if (type === "model" && source === undefined) throw missingSource(request);
     const edit = (endpoints: Endpoints) => {
-      mayNotExist(endpoints);
+      refuseTaken(name, endpoints);
       return newEndpoint(name, type, request, endpoints);
     };
     return this.#deploy(source, request, edit, "added");
@@ -159,14 +179,10 @@ export class Registry implements Service {
 
   /** Change an endpoint from the body of PUT /endpoints/{name}. Throws TabPyError for what is wrong with it. */
   async update(name: string, body: unknown): Promise<Answer> {
-    const existing = (endpoints: Endpoints) => {
-      const endpoint = endpoints.get(name);
-      if (endpoint === undefined) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
-      return endpoint;
-    };
     const request = parseEndpointRequest(body);
     const isNewVersion = wantsNewVersion(body);
-    const { type } = existing(this.#store.endpoints);
+    await this.#store.refresh();
+    const { type } = existingEndpoint(name, this.#store.endpoints);
     if (request.type !== undefined && request.type !== type) {
       throw refusedChange(`endpoint ${name} is of the type ${type}, which can't become ${request.type}.`);
     }
@@ -174,27 +190,19 @@ export class Registry implements Service {
     // To change a description, clients send the folder that they deployed from, which was moved away.
     if (type !== "alias" && source === undefined && isNewVersion) throw missingSource(request);
     const edit = (endpoints: Endpoints) =>
-      changedEndpoint(existing(endpoints), request, isNewVersion, endpoints);
+      changedEndpoint(existingEndpoint(name, endpoints), request, isNewVersion, endpoints);
     return this.#deploy(source, request, edit, "updated");
   }
 
   /** Remove an endpoint with its archives. Throws TabPyError `bad-request` while another endpoint depends on it. */
   async remove(name: string): Promise<void> {
     const edit = (endpoints: Endpoints) => {
-      if (!endpoints.has(name)) throw new TabPyError("not-found", `endpoint ${name} does not exist.`);
-      const users = [...endpoints.values()].filter(
-        (one) => one.name !== name && (one.target === name || one.dependencies.includes(name)),
-      );
-      if (users.length === 0) return undefined;
-      const names = users.map((one) => `'${one.name}'`).join(", ");
-      throw new TabPyError(
-        "bad-request",
-        `Cannot remove endpoint ${name}, it is currently used by [${names}] endpoints.`,
-      );
+      refuseUsed(existingEndpoint(name, endpoints), endpoints);
+      return undefined;
     };
-    await this.#store.change(name, edit, () => this.#cleanup.removeAll(name));
+    await this.#store.change(name, edit, { after: () => this.#cleanup.removeAll(name) });
     this.#audit.info(`Endpoint ${name} removed`);
-    await this.#staging.remove(name);
+    await this.#cleanup.attempt(name, () => this.#staging.remove(name));
   }
 
   /** Read what another process has written to the state file. */
@@ -236,23 +244,25 @@ export class Registry implements Service {
     const prepared =
       source && (await this.#archives.prepare(name, source.folder, source.isUploaded, request.facts));
     if (source !== undefined) this.#staging.forget(source);
-    let aside: Model | undefined;
+    let installed: Installed | undefined;
+    const install = async (endpoints: Endpoints) => {
+      const changed = edit(endpoints);
+      if (!prepared) return changed;
+      // A server that was killed while it removed a function of this name may have left archives: they must not serve.
+      if (!endpoints.has(name)) await this.#archives.removeAll(name);
+      installed = await this.#archives.install(name, changed.version, prepared, this.#loads.serving(name));
+      return changed;
+    };
     let endpoint: Endpoint;
     try {
-      endpoint = await this.#store.change(name, async (endpoints) => {
-        const changed = edit(endpoints);
-        if (!prepared) return changed;
-        // A server that was killed while it removed a function of this name may have left archives: they must not serve.
-        if (!endpoints.has(name)) await this.#archives.removeAll(name);
-        aside = await this.#archives.install(name, changed.version, prepared, this.#loads.serving(name));
-        return changed;
-      });
+      endpoint = await this.#store.change(name, install, { undo: async () => installed?.undo() });
     } catch (error) {
-      if (prepared) await this.#archives.discard(prepared);
+      if (source && prepared && (await this.#archives.discard(prepared))) this.#staging.keep(source);
       throw error;
     }
     this.#audit.info(`Endpoint ${name} ${what}, version ${endpoint.version}, type ${endpoint.type}`);
     if (prepared) {
+      const aside = installed?.aside;
       const isServing = aside?.key === this.#loads.serving(name)?.key;
       this.#loads.loadDeployed(endpoint, isServing ? aside : undefined);
     }
@@ -268,7 +278,7 @@ export class Registry implements Service {
     }
     for (const name of before.keys()) if (!endpoints.has(name)) this.#loads.forget(name);
     for (const endpoint of endpoints.values()) {
-      if (endpoint.type !== "alias" && !this.#loads.isCurrent(endpoint)) this.#loads.loadDeployed(endpoint);
+      if (endpoint.type !== "alias" && !this.#loads.isCurrent(endpoint)) this.#loads.loadElsewhere(endpoint);
     }
   }
 
@@ -280,12 +290,9 @@ export class Registry implements Service {
   }
 
   async #sweep(): Promise<void> {
+    await this.#store.poll();
     await this.#archives.sweep();
     await this.#staging.sweep();
     await sweepFolder(this.#statePath);
   }
-}
-
-function missingSource({ sourcePath }: EndpointRequest): TabPyError {
-  return new TabPyError("bad-request", `src_path ${sourcePath} does not exist.`);
 }

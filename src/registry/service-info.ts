@@ -2,7 +2,7 @@
 // once, at start-up, and never written.
 
 import { TabPyError } from "../errors.ts";
-import { readState } from "./state.ts";
+import { readBelievedState } from "./state-copy.ts";
 
 export interface ServiceInfo {
   readonly name: string;
@@ -26,7 +26,7 @@ const subdirectory = /^[A-Za-z0-9._~/-]*$/;
 
 /** Read it from `state.ini` in `statePath`. Throws TabPyError `config` for a file that can't be read or used. */
 export function readServiceInfo(statePath: string): ServiceInfo {
-  const state = readState(statePath);
+  const { state } = readBelievedState(statePath);
   const value = (option: string) =>
     state.hasSection(section) ? (state.get(section, option) ?? "").trim() : "";
   const refuse = (option: string, wanted: string) =>

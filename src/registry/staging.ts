@@ -7,10 +7,11 @@ import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/prom
 import { dirname, join, sep } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { errnoOf, errorText, TabPyError } from "../errors.ts";
+import { errnoOf, TabPyError } from "../errors.ts";
 import { sweepFolder, syncFile, syncFolder, temporaryBeside } from "../files.ts";
 import { archiveName } from "./archives.ts";
 import { isEndpointName } from "./endpoint.ts";
+import { storageError } from "./storage.ts";
 
 const versionPattern = /^[1-9]\d{0,8}$/;
 
@@ -73,6 +74,11 @@ export class Staging {
     this.#uploaded.delete(source.folder);
   }
 
+  /** A source that wasn't deployed after all is an upload again. */
+  keep(source: Source): void {
+    this.#uploaded.add(source.folder);
+  }
+
   /** Remove everything that was staged for `name`. */
   async remove(name: string): Promise<void> {
     if (isEndpointName(name)) await rm(dirname(this.folderOf(name, "1")), { recursive: true, force: true });
@@ -97,7 +103,8 @@ export class Staging {
    * behind.
    *
    * @returns the folder to deploy from.
-   * @throws TabPyError `too-large`; `bad-request` for an invalid name or version, and when the upload ends early.
+   * @throws TabPyError `too-large`; `bad-request` for an invalid name or version, and when the upload ends early;
+   *   `disk-full` or `unavailable` when it can't be stored.
    */
   async receive(name: string, version: string, bytes: Readable): Promise<string> {
     if (!isEndpointName(name) || !versionPattern.test(version)) {
@@ -107,25 +114,23 @@ export class Staging {
       );
     }
     const folder = this.folderOf(name, version);
-    await mkdir(folder, { recursive: true });
-    const temporary = temporaryBeside(join(folder, archiveName));
+    const place = join(folder, archiveName);
+    const temporary = temporaryBeside(place);
     try {
+      await mkdir(folder, { recursive: true });
       await pipeline(bytes, limit(this.#maxBytes), createWriteStream(temporary, { flags: "wx" }));
       await syncFile(temporary);
-      await rename(temporary, join(folder, archiveName));
+      await rename(temporary, place);
+      await syncFolder(folder);
     } catch (error) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => {});
       await removeEmpty(folder, this.path);
       if (error instanceof TabPyError) throw error;
       if (errnoOf(error) === "ERR_STREAM_PREMATURE_CLOSE" || errnoOf(error) === "ECONNRESET") {
         throw new TabPyError("bad-request", "The upload ended early", { cause: error });
       }
-      throw new TabPyError("internal", "The upload can't be stored", {
-        info: errorText(error),
-        cause: error,
-      });
+      throw storageError(place, error);
     }
-    await syncFolder(folder);
     this.#uploaded.add(await realpath(folder));
     return folder;
   }

@@ -13,7 +13,7 @@ import { type Endpoint, type Endpoints, endpointRecord, parseEndpoint } from "./
 
 const versions = "Query Objects Service Versions";
 const docstrings = "Query Objects Docstrings";
-const meta = "Meta";
+export const metaSection = "Meta";
 const revision = "Revision Number";
 
 /** The contents for a state folder without state.ini: TabPy's own defaults. */
@@ -29,7 +29,7 @@ Access-Control-Allow-Methods =
 
 [${docstrings}]
 
-[${meta}]
+[${metaSection}]
 ${revision} = 1
 `;
 
@@ -37,14 +37,20 @@ export function statePathOf(folder: string): string {
   return join(folder, "state.ini");
 }
 
-/** Differs between two versions of the file; undefined when it doesn't exist. */
-export function stateStamp(folder: string): string | undefined {
-  const found = statSync(statePathOf(folder), { bigint: true, throwIfNoEntry: false });
+/** Differs between two versions of a file; undefined when it doesn't exist. */
+export type StateStamp = string | undefined;
+
+export function stateStamp(folder: string): StateStamp {
+  return stampOfFile(statePathOf(folder));
+}
+
+export function stampOfFile(path: string): StateStamp {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found === undefined ? undefined : stampOf(found);
 }
 
 /** The same without blocking. */
-export async function stateStampLater(folder: string): Promise<string | undefined> {
+export async function stateStampLater(folder: string): Promise<StateStamp> {
   try {
     return stampOf(await stat(statePathOf(folder), { bigint: true }));
   } catch (error) {
@@ -71,10 +77,14 @@ export function readState(folder: string): IniFile {
   }
 }
 
+export function endpointNamesOf(state: IniFile): string[] {
+  return state.ownOptions(versions).map(([name]) => name);
+}
+
 /** The endpoints of a state file in the file's order. Throws TabPyError `config` with the line of a faulty record. */
 export function endpointsOf(state: IniFile): Endpoints {
   const endpoints = new Map<string, Endpoint>();
-  for (const [name] of state.ownOptions(versions)) {
+  for (const name of endpointNamesOf(state)) {
     const record = recordOf(state, name);
     const docstring = state.get(docstrings, name);
     endpoints.set(
@@ -113,14 +123,16 @@ export function setEndpoint(state: IniFile, name: string, endpoint: Endpoint | u
   state.set(docstrings, name, escapeValue(escapeDocstring(endpoint.docstring)));
 }
 
-/** Write `state` durably, with the next revision number. */
-export async function writeState(folder: string, state: IniFile): Promise<void> {
-  state.set(meta, revision, String(revisionOf(state) + 1));
+/** Write `state` durably, with the next revision number. Resolves with the text of the file. */
+export async function writeState(folder: string, state: IniFile): Promise<string> {
+  state.set(metaSection, revision, String(revisionOf(state) + 1));
   const path = statePathOf(folder);
   const old = statSync(path, { throwIfNoEntry: false });
-  await writeDurably(path, formatIni(state), old === undefined ? undefined : old.mode & 0o777);
+  const text = formatIni(state);
+  await writeDurably(path, text, old === undefined ? undefined : old.mode & 0o777);
+  return text;
 }
 
 function revisionOf(state: IniFile): number {
-  return Number.parseInt(state.raw(meta, revision) ?? "0", 10) || 0;
+  return Number.parseInt(state.raw(metaSection, revision) ?? "0", 10) || 0;
 }

@@ -118,17 +118,32 @@ describe("createAuthenticate()", () => {
     expect(await auth.ask("carl:s3cret")).toEqual(verified("carl"));
   });
 
-  test("verifies no password of a user for a while after too many wrong ones", async () => {
+  test("verifies no password of a user from an address for a while after too many wrong ones", async () => {
     await using auth = authenticateBy(`${alice}\n${bob}`, { failuresPerUser: 3 });
-    for (const turn of [1, 2, 3])
-      expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
+    for (const turn of [1, 2, 3]) expect(await auth.ask(`alice:${turn}`)).toEqual(wrong("Alice"));
     const throttled = { kind: "throttled", why: "too many failures of this user", waitMs: 20_000 } as const;
-    expect(await auth.ask("alice:4", "192.0.2.4")).toEqual(throttled);
-    expect(await auth.ask("ALICE:s3cret", "192.0.2.5")).toEqual(throttled);
+    expect(await auth.ask("alice:4")).toEqual(throttled);
+    expect(await auth.ask("ALICE:s3cret")).toEqual(throttled);
     expect(await auth.ask("bob:a:b:ü")).toEqual(verified("bob"));
     expect(auth.work).toHaveLength(4);
     auth.pass(20_000);
     expect(await auth.ask("alice:s3cret")).toEqual(verified("Alice"));
+  });
+
+  test("lets a user log in for the first time while others guess from another address", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 3 });
+    for (let turn = 0; turn < 50; turn++) await auth.ask(`alice:${turn}`, "192.0.2.66");
+    expect(await auth.ask("alice:s3cret", "192.0.2.1")).toEqual(verified("Alice"));
+  });
+
+  test("verifies no password of a user for a while after too many wrong ones from all addresses", async () => {
+    await using auth = authenticateBy(alice, { failuresPerUser: 1 });
+    for (let turn = 0; turn < 10; turn++)
+      expect(await auth.ask(`alice:${turn}`, `192.0.2.${turn}`)).toEqual(wrong("Alice"));
+    const why = "too many failures of this user from all addresses";
+    expect(await auth.ask("alice:s3cret", "192.0.2.10")).toEqual({ kind: "throttled", why, waitMs: 6000 });
+    auth.pass(6000);
+    expect(await auth.ask("alice:s3cret", "192.0.2.10")).toEqual(verified("Alice"));
   });
 
   test("throttles an unknown name like a known one", async () => {

@@ -41,6 +41,22 @@ describe("createThrottle()", () => {
     expect(throttle.take("a", "w")).toMatchObject({ by: "address" });
   });
 
+  test("doesn't lock a user out at an address because of failures at another one", () => {
+    const throttle = throttleOf(20, 0);
+    for (let at = 0; at < 20; at++) expect(throttle.take("a", "u")).toBeUndefined();
+    for (let at = 0; at < 1000; at++) expect(throttle.take("a", "u")).toMatchObject({ by: "user" });
+    expect(throttle.take("b", "u")).toBeUndefined();
+  });
+
+  test("allows ten times as many failures of a user from all addresses", () => {
+    const throttle = throttleOf(2, 0);
+    for (let at = 0; at < 20; at++) expect(throttle.take(`a${at}`, "u")).toBeUndefined();
+    expect(throttle.take("b", "u")).toEqual({ by: "user from all addresses", ms: 3000 });
+    expect(throttle.take("b", "v")).toBeUndefined();
+    throttle.giveBack("a1", "u");
+    expect(throttle.take("b", "u")).toBeUndefined();
+  });
+
   test("has no limit when the setting is 0", () => {
     const throttle = throttleOf(0, 0);
     for (let at = 0; at < 1000; at++) expect(throttle.take("a", "u")).toBeUndefined();

@@ -186,7 +186,7 @@ test(
 function statusOf(port: number, header: string): Promise<number> {
   return new Promise((resolve) => {
     let answer = "";
-    const head = `GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${header}\r\n\r\n`;
+    const head = `GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: ${header}\r\n\r\n`;
     const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(head, "latin1")));
     socket.on("data", (chunk) => {
       answer += chunk;

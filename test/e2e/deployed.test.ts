@@ -230,7 +230,9 @@ test(
     await using server = await startServer();
     const path = "/configurations/endpoint_upload_destination/endpoints/f/1/pickle_archive";
     const socket = connect(server.port, "127.0.0.1");
-    socket.write(`PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n${"x".repeat(200_000)}`);
+    socket.write(
+      `PUT ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n${"x".repeat(200_000)}`,
+    );
     await until("the start of the upload", () => filesIn(staging(server)).length === 1);
     socket.destroy();
     await until("the upload to be gone", () => filesIn(staging(server)).length === 0);

@@ -89,7 +89,7 @@ const endings: Record<string, [script: string, info: string | RegExp]> = {
   "closing all file descriptors": ["import os\nos.closerange(0, 4096)\nreturn 1", /WorkerLost/],
   "recursion to the limit": ["def f(n): return f(n + 1)\nreturn f(0)", /RecursionError/],
   "garbage on all file descriptors": [
-    "import os\nfor fd in range(3, 64):\n  try: os.write(fd, b'\\xff' * 100)\n  except OSError: pass\nreturn 1",
+    "import os\nfor fd in range(3, 1024):\n  try: os.write(fd, b'\\xff' * 100)\n  except OSError: pass\nreturn 1",
     /WorkerLost/,
   ],
 };
@@ -141,6 +141,39 @@ test("a memory bomb ends at the worker's limit", async () => {
     expect(answer.status).toBe(500);
     expect(answer.json.info).toMatch(/WorkerLost : .*memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/);
   }, limited);
+}, 60_000);
+
+test("the memory of a worker includes that of the processes that its script started", async () => {
+  await using limited = await startServer({ env: { TABPY_WORKERS: "2", TABPY_WORKER_MEMORY_MB: "200" } });
+  await withOthers(async () => {
+    const script = `
+import os, subprocess, sys
+fill = "x = bytearray(${80 * 1024 * 1024})\\nfor at in range(0, len(x), 4096): x[at] = 1\\nimport signal\\nsignal.pause()"
+children = [subprocess.Popen([sys.executable, "-c", fill], start_new_session=bool(at)) for at in range(3)]
+for child in children: child.wait()`;
+    const answer = await limited.evaluate(script);
+    expect([answer.status, answer.json.info]).toEqual([
+      500,
+      expect.stringMatching(/WorkerLost : .*memory of \d+ MB exceeded TABPY_WORKER_MEMORY_MB/),
+    ]);
+  }, limited);
+}, 60_000);
+
+test("memory that forks share counts once", async () => {
+  await using limited = await startServer({ env: { TABPY_WORKERS: "1", TABPY_WORKER_MEMORY_MB: "200" } });
+  const script = `
+import os, time
+shared = bytearray(${100 * 1024 * 1024})
+for at in range(0, len(shared), 4096): shared[at] = 1
+children = []
+for _ in range(4):
+  children.append(os.fork())
+  if children[-1] == 0:
+    time.sleep(1)
+    os._exit(0)
+for child in children: os.waitpid(child, 0)
+return 'done'`;
+  expect((await limited.evaluate(script)).json).toBe("done");
 }, 60_000);
 
 const printers = {
@@ -223,10 +256,10 @@ test("a client that hangs up ends its script", async () => {
 
 const slowClients: Record<string, [bytes: string, status: RegExp]> = {
   "a body that stops half-way": [
-    "POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    "POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
     /^$|408/,
   ],
-  "headers that never end": ["GET /info HTTP/1.1\r\nHost: x\r\nX-A: b\r\n", /408/],
+  "headers that never end": ["GET /info HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n", /408/],
   "a connection that sends nothing": ["", /^$|408/],
 };
 for (const [name, [bytes, status]] of Object.entries(slowClients)) {
@@ -240,7 +273,7 @@ for (const [name, [bytes, status]] of Object.entries(slowClients)) {
 test("headers that trickle without end are cut off", async () => {
   await withOthers(async () => {
     let timer: NodeJS.Timeout | undefined;
-    const answer = await sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: x\r\n", (socket) => {
+    const answer = await sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: localhost\r\n", (socket) => {
       timer = setInterval(() => socket.write("X-More: y\r\n"), 50);
     });
     clearInterval(timer);
@@ -250,7 +283,7 @@ test("headers that trickle without end are cut off", async () => {
 
 test("1,000 concurrent connections are all answered", async () => {
   const payload = JSON.stringify({ data: { _arg1: [1, 2, 3] }, script: "return sum(_arg1)" });
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
   await withOthers(async () => {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => sendRaw(patient.port, bytes)));
     expect(
@@ -302,11 +335,15 @@ test("timers that a call leaves running do not end the next call", async () => {
 }, 30_000);
 
 const hostile: Record<string, [script: string, status: number, text: string | RegExp]> = {
-  "a script that stops itself": ["import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", 408, /timed out/],
+  "a script that stops itself": [
+    "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    500,
+    /WorkerLost : .*stopped by a signal/,
+  ],
   "a script that stops its parent": [
     "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass",
-    408,
-    /timed out/,
+    500,
+    /WorkerLost : .*its reaper was stopped/,
   ],
   "a script that asks its parent to end": [
     "import os, time\nos.kill(os.getppid(), 15)\ntime.sleep(1000)",
@@ -392,7 +429,7 @@ with ProcessPoolExecutor(2) as forked, multiprocessing.get_context('spawn').Pool
 test("the connection of a client that does not read its answer of 100 MB is closed", async () => {
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const payload = JSON.stringify({ data: {}, script: "return 'x' * 100000000" });
-  const bytes = `POST /evaluate HTTP/1.1\r\nHost: x\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
+  const bytes = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${payload.length}\r\n\r\n${payload}`;
   const before = impatient.log.length;
   await withOthers(async () => {
     let paused: Socket | undefined;
@@ -410,7 +447,7 @@ test("a large answer sets no time limit for the next call on its connection", as
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });
   const request = (script: string, headers = "") => {
     const payload = JSON.stringify({ data: {}, script });
-    return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
+    return `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
   };
   let received = 0;
   const text = await sendRaw(impatient.port, request("return 'x' * 3000000"), (socket) => {
@@ -427,7 +464,7 @@ test("a large answer sets no time limit for the next call on its connection", as
 test("pipelined requests on one connection are answered in order", async () => {
   const request = (value: number, headers = "") => {
     const payload = JSON.stringify({ data: { _arg1: value }, script: "return _arg1" });
-    return `POST /evaluate HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
+    return `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${payload.length}\r\n\r\n${payload}`;
   };
   await withOthers(async () => {
     const text = await sendRaw(server.port, request(11) + request(12) + request(13, "Connection: close\r\n"));
@@ -455,4 +492,22 @@ test("a reaper that was stopped by its script ends with the server", async () =>
   single.process.kill("SIGTERM");
   expect(await single.exited).toBe(0);
   await single.expectNothingLeft();
+}, 30_000);
+
+test("what a script started ends with a killed server, also when the script stopped the reaper", async () => {
+  await using single = await startServer({ env: { TABPY_WORKERS: "1" } });
+  const script = `
+import os, signal, subprocess
+subprocess.Popen(['sleep', '1000'], start_new_session=True)
+os.kill(os.getppid(), signal.SIGSTOP)
+open(${JSON.stringify("{}")}.format(_arg1), 'w').write('stopped')
+signal.pause()`;
+  const answer = single.evaluate(script, { _arg1: single.path("mark") }).catch(() => undefined);
+  expect(await single.written("mark")).toBe("stopped");
+  const started = single.children();
+  single.process.kill("SIGKILL");
+  await single.exited;
+  await answer;
+  await single.expectNothingLeft();
+  expect(started.length).toBeGreaterThan(0);
 }, 30_000);

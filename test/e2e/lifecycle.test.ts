@@ -173,6 +173,11 @@ const configFaults: Record<string, ConfigFault> = {
     args: ["--disable-auth-warning"],
     message: "Cannot listen on 192.0.2.1 port 9004: this machine has no such address",
   },
+  "an allowed host with a port": {
+    env: { TABPY_ALLOWED_HOSTS: "tabpy.corp, tabpy.example:9004" },
+    message:
+      'Cannot use TABPY_ALLOWED_HOSTS "tabpy.corp, tabpy.example:9004" (environment): expected names or addresses without a port, separated by commas',
+  },
   "an open server without a terminal to ask at": {
     env: { TABPY_HOST: "0.0.0.0" },
     message:
@@ -417,7 +422,7 @@ test(
     const silent = connect(server.port, "127.0.0.1").on("error", () => {});
     await new Promise<void>((resolve) => silent.on("connect", resolve));
     let text = "";
-    const kept = sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: x\r\n\r\n", (socket) =>
+    const kept = sendRaw(server.port, "GET /info HTTP/1.1\r\nHost: localhost\r\n\r\n", (socket) =>
       socket.on("data", (chunk) => {
         text += chunk;
       }),

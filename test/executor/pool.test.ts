@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
 import type { Reply } from "../../src/executor/executor.ts";
@@ -219,6 +219,65 @@ test("Pool tries again with pauses when Python doesn't start, and recovers", asy
   expect(await value(run(pool, "return 1"))).toBe(1);
 });
 
+const unstartable: Record<string, [cause: string, make: (path: string) => void]> = {
+  "a half-written program": ["ENOEXEC", (path) => writeFileSync(path, "\x7fELF", { mode: 0o755 })],
+  "a loop of links": ["ELOOP", (path) => symlinkSync(path, path)],
+  "a missing program": ["ENOENT", () => {}],
+};
+for (const [what, [cause, make]] of Object.entries(unstartable)) {
+  test(`Pool refuses calls and tries again with pauses while Python is ${what}`, async () => {
+    const file = join(folder, cause);
+    make(file);
+    await using pool = await startPool({ commands: [{ file, args: [] }] });
+    await until(() => lines.some((line) => line.includes("next try in 0.5 s")));
+    expect(lines.filter((line) => line.includes("Cannot start a worker"))).toEqual([
+      expect.stringMatching(new RegExp(`${cause}: .*; next try in 0.25 s`)),
+      expect.stringMatching(new RegExp(`${cause}: .*; next try in 0.5 s`)),
+    ]);
+    const refused = (await run(pool, "return 1").catch((error: unknown) => error)) as TabPyError;
+    expect(refused.code).toBe("unavailable");
+    writeFileSync(`${file}-sound`, `#!/bin/sh\nexec '${python.file}' "$@"\n`, { mode: 0o755 });
+    renameSync(`${file}-sound`, file);
+    await pool.interpreterFound;
+    expect(await value(run(pool, "return 1"))).toBe(1);
+  });
+}
+
+test("Pool pauses while no file can be opened, and recovers", async () => {
+  await using pool = await startPool();
+  const pid = Number(await value(run(pool, "import os\nreturn os.getpid()")));
+  const files: number[] = [];
+  try {
+    for (;;) files.push(openSync("/dev/null", "r"));
+  } catch {}
+  try {
+    process.kill(pid, "SIGKILL");
+    await until(() => lines.some((line) => line.includes("next try in")));
+    expect(lines.filter((line) => line.includes("EMFILE")).length).toBeLessThan(5);
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+  const pids = new Set<unknown>();
+  const pause = "import os, time\ntime.sleep(0.05)\nreturn os.getpid()";
+  while (pids.size < 2 || pids.has(pid))
+    for (const found of await Promise.all([value(run(pool, pause)), value(run(pool, pause))]))
+      pids.add(found);
+});
+
+test("Pool does not pause for a worker that was killed while it started", async () => {
+  const wrapper = join(folder, "killed-once");
+  const once = join(folder, "once");
+  const shell = `#!/bin/sh\n[ -e '${once}' ] && { rm '${once}'; kill -9 $$; }\nexec '${python.file}' "$@"\n`;
+  writeFileSync(wrapper, shell, { mode: 0o755 });
+  await using pool = await startPool({ size: 1, commands: [{ file: wrapper, args: [] }] });
+  await value(run(pool, "return 1"));
+  writeFileSync(once, "");
+  await run(pool, "import os\nos._exit(1)");
+  expect(await value(run(pool, "return 1"))).toBe(1);
+  const failures = lines.filter((line) => line.includes("Cannot start a worker"));
+  expect(failures).toEqual([expect.stringContaining("signal SIGKILL; it is tried again at once")]);
+});
+
 test("Pool names the interpreter that it can't use", async () => {
   const old = join(folder, "old");
   const hello = JSON.stringify({
@@ -245,24 +304,109 @@ test("a quick script of characters that need two JSON escapes is answered each t
   expect(lines.filter((line) => line.includes("is lost"))).toEqual([]);
 });
 
-test("Pool loses the worker, not the call, when a script writes a frame with a broken body", async () => {
-  await using pool = await startPool({ size: 1 });
-  const script = `
-import os, stat, struct, time
-head = b'{"id":1,"kind":"raised","took":0}'
-for fd in range(3, 20):
+/** Python that writes `bytes`, an expression, to every descriptor that may be the channel. */
+const writeAll = (bytes: string) => `
+import os, socket, stat, struct, time
+def frame(head, body=b""): return struct.pack("<II", len(head), len(body)) + head + body
+for fd in range(3, 1024):
     try:
-        if stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode):
-            os.write(fd, struct.pack("<II", len(head), 2) + head + b"x{")
-    except OSError:
-        pass
-time.sleep(1000)`;
-  const reply = await run(pool, script);
-  expect(reply).toEqual({
-    kind: "lost",
-    reason: expect.stringContaining("on its channel that are not a frame"),
+        if stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode): os.write(fd, ${bytes})
+    except OSError: pass
+`;
+/** Python that takes the writer of the channel out of the frames of the worker program. */
+const takeWriter = `
+import os, sys, struct, time
+at = sys._getframe()
+while "self" not in at.f_locals or not hasattr(at.f_locals["self"], "_channel"): at = at.f_back
+worker = at.f_locals["self"]
+writer, number = worker._channel._writer, worker._number
+def raw(data):
+    for fd in range(640, 1024):
+        try: os.write(fd, data)
+        except OSError: pass
+`;
+const hostile: Record<string, [script: string, outcome: string]> = {
+  "half of a frame's lengths": [`${writeAll('b"\\x40"')}return 1`, "not a frame"],
+  "the lengths of a frame": [`${writeAll('struct.pack("<II", 5000, 5000)')}return 1`, "not a frame"],
+  "a frame without its last byte": [`${writeAll('frame(b"x" * 200)[:-1]')}time.sleep(1000)`, "lacks the key"],
+  "a reply to its own call": [
+    `${writeAll('frame(b\'{"id":1,"kind":"result","took":1}\', b"2")')}time.sleep(1000)`,
+    "lacks the key",
+  ],
+  "a broken body": [
+    `${takeWriter}writer.write_reply(number, b"raised", b"x{", 0, {})\ntime.sleep(1000)`,
+    "not a frame",
+  ],
+  "a reply to another call": [
+    `${takeWriter}writer.write_reply(number + 1, b"result", b"2", 0, {})\ntime.sleep(1000)`,
+    'a message "result" of call 2 on its channel, out of turn',
+  ],
+  "`ready` again": [
+    `${takeWriter}writer.write({"id": 0, "kind": "ready", "pid": 1, "clock": 1})\ntime.sleep(1000)`,
+    'a message "ready" of call 0 on its channel, out of turn',
+  ],
+  "a message without a known kind": [
+    `${takeWriter}writer.write({"id": 0, "kind": "other"})\ntime.sleep(1000)`,
+    'an unknown message "other"',
+  ],
+  "a flood of questions": [
+    `${takeWriter}
+while True: writer.write({"id": number, "kind": "resolve"}, b"name")`,
+    "a question before the last one was answered on its channel",
+  ],
+  "questions whose answers it doesn't read": [
+    `${takeWriter}
+while True:
+    writer.write({"id": number, "kind": "resolve"}, b"name")
+    time.sleep(0.0001)`,
+    "a question before the last one was answered on its channel",
+  ],
+};
+for (const [what, [script, reason]] of Object.entries(hostile)) {
+  test(`a script that writes ${what} to the channel loses its own call and its worker only`, async () => {
+    await using pool = await startPool({ size: 1 });
+    await pool.interpreterFound;
+    const own = run(pool, script, { timeoutMs: 60_000 });
+    const next = run(pool, "return 'next'");
+    expect(await own).toEqual({ kind: "lost", reason: expect.stringContaining(reason) });
+    expect(await value(next)).toBe("next");
   });
-  expect(await value(run(pool, "return 1"))).toBe(1);
+}
+
+const replied: Record<string, [rest: string, reason: string]> = {
+  "replies twice": ["", "out of turn"],
+  "replies, and begins another frame": [
+    "raw(struct.pack('<II', 500, 500) + b'{')\ntime.sleep(1000)",
+    "a part of a message",
+  ],
+};
+for (const [what, [rest, reason]] of Object.entries(replied)) {
+  test(`a script that ${what} gets the first reply, and the next caller another worker`, async () => {
+    await using pool = await startPool({ size: 1 });
+    const script = `${takeWriter}writer.write_reply(number, b"result", b"2", 900000, {})\n${rest}`;
+    expect(await value(run(pool, script))).toBe(2);
+    await until(() => lines.some((line) => line.includes("is lost and replaced")));
+    expect(lines.find((line) => line.includes("is lost and replaced"))).toContain(reason);
+    expect(await value(run(pool, "return 3"))).toBe(3);
+  });
+}
+
+test("a call sent behind one that begins a frame and sleeps is given to another worker", async () => {
+  await using pool = await startPool({ size: 1 });
+  for (let at = 0; at < 20; at++) await value(run(pool, "return 1"));
+  const stop = new AbortController();
+  const own = run(pool, `${writeAll('b"\\x40"')}time.sleep(1000)`, { signal: stop.signal });
+  const behind = run(pool, "return 'behind'");
+  stop.abort();
+  expect((await own).kind).toBe("cancelled");
+  expect(await value(behind)).toBe("behind");
+});
+
+test("questions of a script are answered, however many it asks", async () => {
+  await using pool = await startPool({ size: 1 });
+  const script = "return len([tabpy.query('nothing', 1)['message'] for _ in range(1500)])";
+  expect(await value(run(pool, script))).toBe(1500);
+  expect(await value(run(pool, "return tabpy.query('n' * 100000, 1)['message']"))).toBe("UnknownURI");
 });
 
 test("Pool limits the output of each call, also when all have the same id", async () => {

@@ -51,6 +51,9 @@ export const noEndpoints: EndpointService = {
   get: () => undefined,
   status: () => ({}),
   resolve: () => ({ kind: "unknown" }),
+  resolveCurrent(name) {
+    return this.resolve(name);
+  },
   refresh: async () => {},
   settled: async () => {},
   add: async () => ({}),
@@ -74,6 +77,7 @@ export async function startApp(options: TestOptions = {}): Promise<AppServer> {
   const app = createApp({
     service,
     authenticate: undefined,
+    allowedHosts: undefined,
     info: {},
     endpoints: noEndpoints,
     page: () => pageData,

@@ -108,6 +108,31 @@ test("a body that is not gzip despite its Content-Encoding is answered with 400"
   expect(server.calls).toEqual([]);
 });
 
+for (const encoding of ["deflate", "br", "gzip, gzip", "zstd", "gzip, identity"]) {
+  test(`Content-Encoding ${encoding} is answered with 415 and what is expected`, async () => {
+    await using server = await startApp();
+    const answer = await evaluate(server, { body: "{}", headers: { "Content-Encoding": encoding } });
+    expect([answer.status, answer.json(), answer.headers.get("accept-encoding")]).toEqual([
+      415,
+      { message: `Cannot read a body with Content-Encoding "${encoding}": expected gzip or none`, info: {} },
+      "gzip, identity",
+    ]);
+    expect(server.calls).toEqual([]);
+  });
+}
+
+test("Content-Encoding identity is none", async () => {
+  await using server = await startApp();
+  await evaluate(server, { body: "plain text", headers: { "Content-Encoding": "Identity" } });
+  expect(server.calls.map((call) => String(Buffer.concat(call.body)))).toEqual(["plain text"]);
+});
+
+test("an unknown Content-Encoding is ignored when gzip is switched off", async () => {
+  await using server = await startApp({ limits: { isGzipEnabled: false } });
+  const answer = await evaluate(server, { body: "{}", headers: { "Content-Encoding": "br" } });
+  expect(answer.status).toBe(200);
+});
+
 test("gzip is not decoded when it is switched off", async () => {
   await using server = await startApp({ limits: { isGzipEnabled: false } });
   const body = gzipSync("plain text");

@@ -279,6 +279,26 @@ test("other methods are answered with 405 and what is allowed", async () => {
   expect(server.calls).toEqual([]);
 });
 
+test("HEAD answers as GET does, without the body", async () => {
+  const replies: readonly Reply[] = [
+    { ...result("1"), etag: '"e"' } as Reply,
+    { kind: "raised", raised },
+    { kind: "rejected", rejected: { message: "Input body cannot be empty", info: {} } },
+    { kind: "timed-out" },
+  ];
+  for (const reply of replies) {
+    await using server = await startApp({ endpoints: known, execute: async () => reply });
+    const [get, head] = [
+      await server.send({ path: "/query/add", body: "{" }),
+      await server.send({ method: "HEAD", path: "/query/add", body: "{" }),
+    ];
+    const headersOf = ({ headers }: typeof get) =>
+      ["content-length", "content-type", "etag"].map((name) => headers.get(name));
+    expect([head.status, ...headersOf(head)]).toEqual([get.status, ...headersOf(get)]);
+    expect([get.body.length > 0, head.body.length]).toEqual([true, 0]);
+  }
+});
+
 test("credentials are checked before the body and the name", async () => {
   await using server = await startApp({
     endpoints: known,

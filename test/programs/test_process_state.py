@@ -99,6 +99,25 @@ class CallTest(unittest.TestCase):
         self.assert_restored("import signal\nsignal.alarm(3600)", read)
         self.assert_restored("import signal\nsignal.setitimer(signal.ITIMER_REAL, 3600)", read)
 
+    @posix_only
+    def test_blocked_signals_are_unblocked(self):
+        read = "import signal\nreturn sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
+        self.assert_restored("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGUSR1})", read)
+
+    @posix_only
+    def test_resource_limits_are_restored(self):
+        for name, soft in (("NOFILE", 8), ("AS", 1 << 40), ("FSIZE", 0), ("CPU", 100_000)):
+            with self.subTest(name):
+                read = "import resource\nreturn resource.getrlimit(resource.RLIMIT_%s)" % name
+                hard = self.worker.value(read)[1]
+                self.assert_restored("import resource\nresource.setrlimit(resource.RLIMIT_%s, (%d, %d))" % (name, soft, hard), read)
+
+    @linux_only
+    def test_a_few_descriptors_are_no_leftovers(self):
+        for _ in range(3):
+            header, _ = self.worker.evaluate("import os, time\nfor _ in range(20): os.open('/dev/null', os.O_RDONLY)\ntime.sleep(0.002)")
+            self.assertNotIn("leftovers", header)
+
     def test_threads_that_ended_are_not_leftovers(self):
         for text in (
             "import threading\nfor _ in range(30):\n  t = threading.Thread(target=len, args=('',))\n  t.start()\n  t.join()",
@@ -193,6 +212,37 @@ class LeftoverTest(unittest.TestCase):
 
     def test_a_running_thread_is_reported(self):
         self.assert_left("threads", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()")
+
+    @linux_only
+    def test_many_descriptors_are_reported(self):
+        self.assert_left("descriptors", "import os, time\nfor _ in range(200): os.open('/dev/null', os.O_RDONLY)\ntime.sleep(0.002)")
+
+    @linux_only
+    def test_descriptors_that_short_calls_leave_are_reported(self):
+        with WorkerProcess() as worker:
+            for _ in range(500):
+                header, _ = worker.evaluate("import os\nos.open('/dev/null', os.O_RDONLY)")
+                if "leftovers" in header:
+                    break
+            self.assertEqual(header.get("leftovers"), "descriptors")
+            self.assertLess(header["id"], 200)
+
+    @linux_only
+    def test_threads_of_c_code_are_reported(self):
+        text = ("import ctypes, time\nlib, thread = ctypes.CDLL(None), ctypes.c_ulong()\n"
+                "for _ in range(300):\n  assert lib.pthread_create(ctypes.byref(thread), None, lib.sleep, ctypes.c_void_p(1000)) == 0")
+        self.assert_left("threads", text)
+
+    @linux_only
+    @unittest.skipUnless(os.path.exists("/proc/self/timers"), "this kernel can't tell its timers")
+    def test_timers_of_posix_are_reported(self):
+        self.assert_left("timers", "import ctypes, time\ntimer = ctypes.c_void_p()\n"
+                         "assert ctypes.CDLL(None).timer_create(1, None, ctypes.byref(timer)) == 0\ntime.sleep(0.002)")
+
+    @posix_only
+    @unittest.skipIf(os.name == "posix" and os.getuid() == 0, "root can raise a hard limit")
+    def test_a_lowered_hard_limit_is_reported(self):
+        self.assert_left("limits", "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))")
 
     def test_a_failing_call_reports_leftovers_too(self):
         header, body = self.worker.evaluate(

@@ -23,6 +23,12 @@ async function openTwo(): Promise<{ one: TestRegistry; other: TestRegistry } & A
   };
 }
 
+/** The text of the archive that a call of `name` would run now. */
+async function servesNow(one: TestRegistry, name: string): Promise<string> {
+  const found = await one.registry.resolveCurrent(name);
+  return found.kind === "model" ? readFileSync(found.model.archive, "utf8") : found.kind;
+}
+
 async function refresh(other: TestRegistry): Promise<void> {
   await other.registry.refresh();
   await other.registry.settled(5000);
@@ -122,6 +128,60 @@ test("while one process loads what another has deployed it serves an archive tha
   await other.loading("new");
   expect(other.serves("f")).toBe("new");
   release();
+});
+
+test("a change that one process has acknowledged is seen by every later request of another", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  for (let round = 0; round < 10; round++) {
+    await one.add("g", `first ${round}`);
+    await other.update("g", `second ${round}`, newVersion);
+    expect(await servesNow(one, "g")).toBe(`second ${round}`);
+    await one.update("g", `third ${round}`, newVersion);
+    expect(await servesNow(other, "g")).toBe(`third ${round}`);
+    await one.registry.remove("g");
+    expect(await servesNow(other, "g")).toBe("unknown");
+    await other.add("g", `fourth ${round}`);
+    await one.registry.remove("g");
+  }
+});
+
+test("a call waits for a version that another process has deployed, and then runs it", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  const release = other.hold("new");
+  await one.registry.update("f", { src_path: one.stage("new"), ...newVersion });
+  const served = servesNow(other, "f");
+  await other.loading("new");
+  release();
+  expect(await served).toBe("new");
+});
+
+test("a call of a version that another process has deployed and that doesn't load runs the one before", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  await one.update("f", "bad", newVersion);
+  expect(await servesNow(other, "f")).toBe("old");
+  expect(one.serves("f")).toBe("old");
+});
+
+test("a change is seen within the time for which a look at the file is relied on", async () => {
+  await using both = await openTwo();
+  const { one, other } = both;
+  for (let round = 0; round < 30; round++) {
+    const { revision } = other.registry;
+    let isDone = false;
+    const done = one.registry.add({ name: `a${round}`, type: "alias", target: "f" }).then(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      void other.registry.revision; // looks again and again, so that a look happens shortly before the write
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await done;
+    expect(other.registry.revision).toBeGreaterThan(revision);
+    expect(await servesNow(other, `a${round}`)).toBe("old");
+  }
 });
 
 test("a process never mistakes its own change for another's: a deployment is loaded once", async () => {

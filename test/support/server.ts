@@ -31,6 +31,8 @@ export interface StartOptions {
   /** For every request: credentials, or the authority that signed the certificate of a server with https. */
   readonly init?: BunFetchRequestInit;
   readonly scheme?: "http" | "https";
+  /** The limit of open files, soft and hard. */
+  readonly openFiles?: number;
 }
 
 export class TestServer {
@@ -65,7 +67,11 @@ export class TestServer {
       TABPY_TEST_RUN: this.marker.slice("TABPY_TEST_RUN=".length),
       ...options.env,
     });
-    this.process = spawn(binary, ["--config", config, ...(options.args ?? [])], {
+    const command = [binary, "--config", config, ...(options.args ?? [])];
+    const { openFiles } = options;
+    if (openFiles !== undefined) command.unshift("sh", "-c", `ulimit -n ${openFiles}; exec "$0" "$@"`);
+    const [file = binary, ...args] = command;
+    this.process = spawn(file, args, {
       env,
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],

@@ -13,6 +13,16 @@ export interface SmallDisk extends Disposable {
   fill(): void;
   /** Remove what `fill()` wrote. */
   empty(): void;
+  /** Make it read-only, or writable again. */
+  setReadOnly(isReadOnly: boolean): void;
+}
+
+function writeUntilFull(fd: number, bytes: Buffer): void {
+  try {
+    for (;;) writeSync(fd, bytes);
+  } catch {
+    // full for this size
+  }
 }
 
 /** Mount a file system of `size` ("64k", "32m"); undefined where this user may not. */
@@ -30,12 +40,15 @@ export function mountSmallDisk(size: string): SmallDisk | undefined {
     fill: () => {
       const fd = openSync(filler, "w");
       try {
-        for (;;) writeSync(fd, Buffer.alloc(65_536));
-      } catch {
-        closeSync(fd); // full
+        for (const size of [65_536, 4096, 1]) writeUntilFull(fd, Buffer.alloc(size));
+      } finally {
+        closeSync(fd);
       }
     },
     empty: () => rmSync(filler, { force: true }),
+    setReadOnly: (isReadOnly) => {
+      spawnSync("mount", ["-o", isReadOnly ? "remount,ro" : "remount,rw", folder.path]);
+    },
     [Symbol.dispose]: () => {
       spawnSync("umount", [folder.path]);
       folder[Symbol.dispose]();

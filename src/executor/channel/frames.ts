@@ -3,9 +3,10 @@
 //     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 //
 // The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
-// script's own bytes. How to add a message: messages.ts.
+// script's own bytes. How to add a message: messages.ts. The headers of the worker, after `hello`, begin with `key`, which
+// `start` tells it: bytes that a script writes to the channel lack it, and the server ends such a worker.
 //
-// server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
+// server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`; body {module: source}
 //                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
 //                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
 //                    load      check that `model` loads: `callId`; maybe `notAfter`
@@ -25,8 +26,8 @@
 //     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
 //     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
 //
-// `took` is in microseconds. `leftovers` are processes or threads that the call left running; the worker starts no call
-// after such a reply.
+// `took` is in microseconds. `leftovers` is what the call left, processes or threads for example; the worker starts no
+// call after such a reply.
 
 import type { Writable } from "node:stream";
 import { byteLength } from "../executor.ts";
@@ -53,6 +54,11 @@ export class FrameWriter {
 
   constructor(stream: Writable) {
     this.#stream = stream;
+  }
+
+  /** Whether what was written waits for the other side to read. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   write(header: Header, body: readonly Uint8Array[]): void {
@@ -102,6 +108,11 @@ function cut(piece: Uint8Array): Uint8Array[] {
   return parts;
 }
 
+/** The first bytes of a header with this key. */
+function keyedStart(key: string): string {
+  return `{"key":"${key}",`;
+}
+
 /** A frame whose body has arrived in part. */
 interface Opened {
   readonly header: Header;
@@ -115,6 +126,8 @@ export class FrameDecoder {
   /** The part of the lengths and the header that has arrived. */
   #started: Buffer = nothing;
   #opened: Opened | undefined;
+  /** What each header begins with. */
+  #start: Buffer = nothing;
 
   constructor(onFrame: (header: Header, body: Buffer) => void) {
     this.#onFrame = onFrame;
@@ -123,6 +136,16 @@ export class FrameDecoder {
   /** Whether a frame has arrived in part. */
   get isInsideFrame(): boolean {
     return this.#opened !== undefined || this.#started.length > 0;
+  }
+
+  /** Whether a frame has arrived in part, with its key. */
+  get isInsideKeyedFrame(): boolean {
+    return this.#opened !== undefined || this.#started.length >= 8 + this.#start.length;
+  }
+
+  /** From now on accept only frames whose header begins with this key. */
+  requireKey(key: string): void {
+    this.#start = Buffer.from(keyedStart(key));
   }
 
   /** Take the next bytes. Throws when they can't be a frame; the stream can't be read after that. */
@@ -143,6 +166,13 @@ export class FrameDecoder {
       throw new Error(`Not a frame: header of ${headBytes} bytes, body of ${bodyBytes} bytes`);
     }
     const bodyStart = 8 + headBytes;
+    const start = this.#start;
+    // As soon as they have arrived: the rest of a false frame may never come.
+    if (
+      headBytes < start.length ||
+      (data.length >= 8 + start.length && data.compare(start, 0, start.length, 8, 8 + start.length) !== 0)
+    )
+      throw new Error("Not a frame of the worker: it lacks the key");
     if (data.length < bodyStart) return nothing;
     this.#started = nothing;
     const header = JSON.parse(data.toString("utf8", 8, bodyStart));

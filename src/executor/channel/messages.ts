@@ -20,6 +20,8 @@ export interface HelloHeader {
 export interface StartHeader {
   readonly id: 0;
   readonly kind: "start";
+  /** What the headers of this worker begin with from now on. */
+  readonly key: string;
   /** Prefix of the lines on the log pipe that mark which call printed what (script-output.ts). */
   readonly marker: string;
   /** Whether the worker may use orjson when its Python has it. */
@@ -68,14 +70,23 @@ export interface LoadHeader extends CallHeader {
   readonly model: Model;
 }
 
+/** What a call may leave that can't be restored (programs/worker/process_state.py, process_limits.py). */
+export const leftoverTexts = {
+  processes: "processes running",
+  threads: "threads running",
+  descriptors: "more than 100 file descriptors open",
+  timers: "timers running",
+  limits: "lowered resource limits",
+} as const;
+
 /** Ends a call. Body: the answer's JSON for `result`, a Raised for `raised`, a Rejected for `rejected`. */
 export interface ReplyHeader {
   readonly id: number;
   readonly kind: "result" | "raised" | "rejected" | "returned";
   /** Microseconds from the start of the call to its reply, in the worker. */
   readonly took: number;
-  /** What the call left running; such a worker is replaced. */
-  readonly leftovers?: "processes" | "threads";
+  /** What the call left; such a worker is replaced. */
+  readonly leftovers?: keyof typeof leftoverTexts;
   /** Text of the function that was evaluated. */
   readonly function?: string;
   /** A quoted hash of a query's response. */

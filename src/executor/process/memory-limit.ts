@@ -1,19 +1,24 @@
-// Measures the resident memory of workers, from /proc (Linux), and reports those over the limit: pool.ts ends them.
-// Elsewhere nothing is measured and no limit is enforced.
+// Measures the resident memory of workers with everything that their scripts have started, from /proc (Linux), and
+// reports those over the limit: pool.ts ends them. Elsewhere nothing is measured and no limit is enforced.
 
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 
-/** What is measured: a worker, whose process id is not known at first. */
+/** What is measured: a worker, and the reaper above it, which adopts what the scripts leave. */
 interface Measured {
+  /** Process id, not known at first. */
   readonly pid: number | undefined;
+  readonly reaperPid: number | undefined;
 }
 
 const pageBytes = 4096;
 /** How often memory is measured. */
 const intervalMs = 100;
+/** Further processes of one worker are not measured: reading them all would take too long. */
+const maxProcesses = 1000;
 
 /**
- * Measure `workers()` ten times a second and report each one whose resident memory is over `limitBytes`.
+ * Measure `workers()` ten times a second and report each one whose resident memory, with that of its descendants, is
+ * over `limitBytes`.
  *
  * @returns a function that stops measuring.
  */
@@ -22,15 +27,51 @@ export function watchMemory<W extends Measured>(
   limitBytes: number,
   onTooLarge: (worker: W, bytes: number) => void,
 ): () => void {
+  const measuring = new Set<W>();
+  const measure = async (worker: W) => {
+    if (worker.pid === undefined || measuring.has(worker)) return;
+    measuring.add(worker);
+    const bytes = await treeBytes(worker.pid, worker.reaperPid, limitBytes);
+    measuring.delete(worker);
+    if (bytes > limitBytes) onTooLarge(worker, bytes);
+  };
   const timer = setInterval(() => {
-    for (const worker of workers()) {
-      if (worker.pid === undefined) continue;
-      residentBytes(worker.pid).then((bytes) => {
-        if (bytes > limitBytes) onTooLarge(worker, bytes);
-      });
-    }
+    for (const worker of workers()) measure(worker);
   }, intervalMs);
   return () => clearInterval(timer);
+}
+
+/** Memory of a worker and of all processes below its reaper. */
+async function treeBytes(pid: number, reaperPid: number | undefined, limitBytes: number): Promise<number> {
+  const below = reaperPid === undefined ? [] : await descendants(reaperPid);
+  const processes = [...new Set([pid, ...below])];
+  const resident = sum(await Promise.all(processes.map(residentBytes)));
+  if (resident <= limitBytes || processes.length === 1) return resident;
+  // A fork shares its parent's pages: they count once. This takes longer to read.
+  return sum(await Promise.all(processes.map(proportionalBytes)));
+}
+
+/** Process ids below `root`, by the children of each thread. */
+async function descendants(root: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let next: number[] = [root]; next.length > 0 && found.length < maxProcesses; ) {
+    next = (await Promise.all(next.map(children))).flat();
+    found.push(...next);
+  }
+  return found.slice(0, maxProcesses);
+}
+
+async function children(pid: number): Promise<number[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const lists = threads.map((thread) =>
+    readFile(`/proc/${pid}/task/${thread}/children`, "latin1").catch(() => ""),
+  );
+  return (await Promise.all(lists)).flatMap((list) =>
+    list
+      .split(" ")
+      .filter((each) => each !== "")
+      .map(Number),
+  );
 }
 
 /** Resident bytes of a process; 0 when it is gone or can't be measured. */
@@ -41,4 +82,18 @@ export async function residentBytes(pid: number): Promise<number> {
   } catch {
     return 0;
   }
+}
+
+/** Resident bytes of a process; of each page that n processes share, an nth part. */
+async function proportionalBytes(pid: number): Promise<number> {
+  try {
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1");
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+  } catch {
+    return residentBytes(pid);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import type { Readable, Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { errorText } from "../../errors.ts";
 import type { Command } from "./interpreter.ts";
 import { bootProgram } from "../../programs/sources.ts";
@@ -11,6 +11,8 @@ import { endMarked, forceEnd, requestEnd } from "./terminate.ts";
 
 /** A process with a channel (channel/frames.ts) and a log pipe. */
 export interface WorkerProcess {
+  /** Id of the process that was spawned: the reaper. */
+  readonly pid: number | undefined;
   /** Frames to the worker. */
   readonly input: Writable;
   /** Frames from the worker. */
@@ -33,15 +35,19 @@ const bootstrap = "import os; exec(os.read(0, 16384)) # a worker of the TabPy se
 /** How long a reaper may take to kill what its worker has started, before it is killed itself. */
 const reaperTimeoutMs = 3000;
 
+/** A child whose three pipes exist. */
+type Child = ChildProcess & {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+};
+
 /** Spawn `command` as a worker with the environment `env`. A failure to start shows as an immediate end. */
 export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerProcess {
   const mark = `_TABPY_WORKER=${randomUUID()}`;
-  const child = spawn(command.file, [...command.args, "-c", bootstrap], {
-    env: { ...env, _TABPY_WORKER: mark.slice("_TABPY_WORKER=".length) },
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: process.platform !== "win32", // a session of its own: Ctrl-C at the terminal is meant for the server
-    windowsHide: true,
-  });
+  const child = spawnChild(command, env, mark);
+  if (typeof child === "string") return endedProcess(child);
+  if (!hasPipes(child)) return endedProcess(untilEnded(child)); // too many open files
   child.stdin.write(bootProgram);
   let forceTimer: NodeJS.Timeout | undefined;
   let knownPid: number | undefined;
@@ -59,6 +65,7 @@ export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerPro
   };
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return {
+    pid: child.pid,
     input: child.stdin,
     output: child.stdout,
     log: child.stderr,
@@ -74,6 +81,37 @@ export function spawnWorker(command: Command, env: NodeJS.ProcessEnv): WorkerPro
       forceLater(workerPid);
       requestEnd(child);
     },
+  };
+}
+
+/** The child, or why it can't be spawned: some errors are thrown, others are reported by an event. */
+function spawnChild(command: Command, env: NodeJS.ProcessEnv, mark: string): ChildProcess | string {
+  try {
+    return spawn(command.file, [...command.args, "-c", bootstrap], {
+      env: { ...env, _TABPY_WORKER: mark.slice("_TABPY_WORKER=".length) },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: process.platform !== "win32", // a session of its own: Ctrl-C at the terminal is meant for the server
+      windowsHide: true,
+    });
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+function hasPipes(child: ChildProcess): child is Child {
+  return Boolean(child.stdin && child.stdout && child.stderr);
+}
+
+/** A process that could not be spawned, in the form of one that has ended. */
+function endedProcess(how: string | Promise<string>): WorkerProcess {
+  return {
+    pid: undefined,
+    input: new Writable({ write: (_chunk, _encoding, done) => done() }),
+    output: Readable.from([]),
+    log: Readable.from([]),
+    ended: Promise.resolve(how),
+    end: () => {},
+    kill: () => {},
   };
 }
 

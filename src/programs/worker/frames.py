@@ -3,9 +3,10 @@
 #     u32 header length | u32 body length | header (JSON, UTF-8) | body (raw bytes)       little-endian
 #
 # The header has `id`, the number of the call or 0, and `kind`. The body of a request or result is the client's or the
-# script's own bytes. How to add a message: messages.ts.
+# script's own bytes. How to add a message: messages.ts. The headers of the worker, after `hello`, begin with `key`, which
+# `start` tells it: bytes that a script writes to the channel lack it, and the server ends such a worker.
 #
-# server to worker   start     the program: `marker`, `orjson`, `keepMemory`, `models`; body {module name: source}
+# server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`; body {module: source}
 #                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
 #                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
 #                    load      check that `model` loads: `callId`; maybe `notAfter`
@@ -25,8 +26,8 @@
 #     server     send call 1   send call 2 (notAfter = t)              t: call 2 goes to another worker
 #     worker     |---- runs call 1 ----------------------------------------------------|  call 2: `returned`
 #
-# `took` is in microseconds. `leftovers` are processes or threads that the call left running; the worker starts no call
-# after such a reply.
+# `took` is in microseconds. `leftovers` is what the call left, processes or threads for example; the worker starts no
+# call after such a reply.
 
 import _thread
 import collections
@@ -99,10 +100,10 @@ class FrameReader:
 
 
 class FrameWriter:
-    """Writes frames to a file descriptor."""
+    """Writes frames to a file descriptor. `key` is what their headers begin with, None for nothing."""
 
-    def __init__(self, fd):
-        self._fd = fd
+    def __init__(self, fd, key=None):
+        self._write_frame = _frame_writer(fd, key)
 
     def write_reply(self, number, kind, body, took, more, function=None):
         """Reply to call `number`; `more` has further members of the header, `function` is one in JSON.
@@ -110,33 +111,44 @@ class FrameWriter:
         Raises OSError when the server is gone.
         """
         if more:  # rare; the JSON encoder takes longer than formatting
-            head = json.dumps({"id": number, "kind": kind.decode(), "took": took, **more}).encode("ascii")
+            head = json.dumps({"id": number, "kind": kind.decode(), "took": took, **more}).encode("ascii")[1:]
             if function is not None:
                 head = b'%b,"function":%b}' % (head[:-1], function)
         elif function is None:
-            head = b'{"id":%d,"kind":"%b","took":%d}' % (number, kind, took)
+            head = b'"id":%d,"kind":"%b","took":%d}' % (number, kind, took)
         else:
-            head = b'{"id":%d,"kind":"%b","took":%d,"function":%b}' % (number, kind, took, function)
+            head = b'"id":%d,"kind":"%b","took":%d,"function":%b}' % (number, kind, took, function)
         self._write_frame(head, body)
 
     def write(self, header, body=b""):
         """Write one complete frame. Raises OSError when the server is gone."""
-        self._write_frame(json.dumps(header).encode("ascii"), body)
+        self._write_frame(json.dumps(header).encode("ascii")[1:], body)
 
-    def _write_frame(self, head, body):
-        lengths = LENGTHS.pack(len(head), len(body))
+
+def _frame_writer(fd, key):
+    """A function that writes a frame: its header without the first brace, and its body.
+
+    No attribute has the key: a script that looks through the objects of this program should not meet it by accident.
+    """
+    start = b"{" if key is None else b'{"key":"%b",' % key.encode("ascii")
+    write = os.write  # a script that replaces it would be passed the key
+
+    def write_frame(head, body):
+        lengths = LENGTHS.pack(len(start) + len(head), len(body))
         if len(body) <= READ_SIZE:
-            self._write_all(lengths + head + body)
+            write_all(lengths + start + head + body)
         else:
-            self._write_all(lengths + head)
-            self._write_all(body)
+            write_all(lengths + start + head)
+            write_all(body)
 
-    def _write_all(self, data):
-        written = os.write(self._fd, data)
+    def write_all(data):
+        written = write(fd, data)
         if written < len(data):
             view = memoryview(data)
             while written < len(data):
-                written += os.write(self._fd, view[written:])
+                written += write(fd, view[written:])
+
+    return write_frame
 
 
 class _BlockedSignals:

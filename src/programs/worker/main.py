@@ -1,12 +1,13 @@
 """The worker: reads one call after the other from the channel, runs it, replies.
 
 What a script may change for the next one is restored after each call: the standard streams (script_output.py) and the
-state of the process (process_state.py). Processes and threads left running can't be: the reply names them, and the
-server replaces this worker.
+state of the process (process_state.py). Processes and threads left running, for example, can't be: the reply names
+them, and the server replaces this worker.
 """
 
 import _thread
 import faulthandler
+import functools
 import gc
 import os
 import time
@@ -19,12 +20,16 @@ from _tabpy_worker.script_output import ScriptOutput
 from _tabpy_worker.tabpy_object import Endpoints, TabPy
 
 OOM_SCORE = b"500"
+# The channel is at this descriptor or up to 256 above: out of the way of loops over the lowest ones, and below 1024, the
+# limit of select().
+CHANNEL_DESCRIPTOR = 640
+MAX_NAME_LENGTH = 10_000
 LARGE_BODY_BYTES = 1024 * 1024
 
 
 def main(start):
     """Serve calls until the channel closes. `start` is the header of the server's first frame."""
-    channel = _take_channel()
+    channel = _take_channel(start.pop("key", None))
     output = ScriptOutput(start["marker"])
     faulthandler.enable(2)
     _prefer_for_oom_killer()
@@ -36,14 +41,34 @@ def main(start):
     worker.serve()
 
 
-def _take_channel():
+def _take_channel(key):
     """Move the channel off descriptors 0 and 1, where scripts and their children would find it."""
-    channel = Channel(FrameReader(os.dup(0)), FrameWriter(os.dup(1)))
+    base = CHANNEL_DESCRIPTOR + os.urandom(1)[0]
+    reading, writing = _move_up(0, base), _move_up(1, base)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=functools.partial(_close, reading, writing))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    return channel
+    return Channel(FrameReader(reading), FrameWriter(writing, key))
+
+
+def _move_up(fd, base):
+    """A copy of a descriptor that is closed by exec, at `base` or above if the limit of open files allows it."""
+    try:
+        import fcntl
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, base)
+    except (ImportError, OSError):
+        return os.dup(fd)
+
+
+def _close(*fds):
+    for fd in fds:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
 
 
 def _prefer_for_oom_killer():
@@ -104,7 +129,7 @@ class Worker:
             if os.getpid() != process:  # a script forked and its child came back here: only one may reply
                 os._exit(0)
             self._output.end_call()
-            leftovers = self._state.restore()
+            leftovers = self._state.restore(time.monotonic_ns() - started)
             if leftovers:
                 reply.more["leftovers"] = leftovers
             took = (time.monotonic_ns() - started) // 1000
@@ -174,7 +199,10 @@ class Worker:
         return found
 
     def _ask_endpoint(self, name):
-        return self._channel.ask(self._number, "resolve", str(name))
+        name = str(name)
+        if len(name) > MAX_NAME_LENGTH:  # no function has such a name
+            return {"kind": "unknown"}
+        return self._channel.ask(self._number, "resolve", name)
 
 
 class Reply:

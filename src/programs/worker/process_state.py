@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from _tabpy_worker.process_limits import ProcessLimits
+
 
 class ProcessState:
     """Remembers the state of the process when the worker starts, and restores it after each call."""
@@ -16,6 +18,7 @@ class ProcessState:
         self._posix = os.name == "posix"
         self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
         self._adopted = self._open_children_of_reaper()
+        self._limits = ProcessLimits()
 
     def accept_threads(self, number):
         """Count `number` more threads as the worker's own, not as left running by a call."""
@@ -25,8 +28,8 @@ class ProcessState:
         if sys.getrecursionlimit() != self._recursion_limit:
             sys.setrecursionlimit(self._recursion_limit)
 
-    def restore(self):
-        """Restore what can be restored. Returns "processes" or "threads" if the call left any running, else None."""
+    def restore(self, took_ns=0):
+        """Restore what can be restored after a call that took so long. Returns the kind of `leftovers` or None."""
         self.restore_recursion_limit()
         faulthandler.cancel_dump_traceback_later()
         if self._posix:
@@ -39,7 +42,7 @@ class ProcessState:
             os.chdir(self._folder)
         if _thread._count() > self._threads:
             return "threads"
-        return None
+        return self._limits.restore(took_ns)
 
     @staticmethod
     def _open_children_of_reaper():

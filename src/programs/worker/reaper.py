@@ -26,6 +26,7 @@ def fork_worker():
     """Fork the worker. Returns only in the worker; this process, its parent, becomes the reaper and never returns."""
     prctl = _load_prctl()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGCONT)  # a reaper that a script has stopped continues when its server is gone
     reaper = os.getpid()
     worker = os.fork()
     if worker == 0:

@@ -17,7 +17,7 @@ interface Frame {
 
 const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
-  { id: 0, kind: "start", marker: "m", orjson: true, keepMemory: true, models: 3 },
+  { id: 0, kind: "start", key: "k", marker: "m", orjson: true, keepMemory: true, models: 3 },
   { id: 7, kind: "evaluate", callId: "c", revision: 1 },
   { id: 8, kind: "evaluate", callId: "é", revision: 2, function: true, notAfter: 123_456_789_012 },
   { id: 9, kind: "query", model, callId: "u", notAfter: 5 },
@@ -33,6 +33,7 @@ const headers: Header[] = [
   { id: 4, kind: "returned", took: 0 },
   { id: 5, kind: "result", took: 9, leftovers: "processes" },
   { id: 6, kind: "result", took: 9, leftovers: "threads" },
+  { id: 7, kind: "result", took: 9, leftovers: "descriptors" },
 ];
 const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
 
@@ -123,6 +124,29 @@ test("FrameDecoder refuses lengths that no valid frame has", () => {
   lengths.writeUInt32LE(maxBodyBytes + 1, 4);
   expect(() => decoder.push(lengths)).toThrow("Not a frame");
   expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("Not a frame");
+});
+
+test("FrameDecoder refuses a frame that doesn't begin with the required key, as soon as that is known", () => {
+  const header: Header = { id: 1, kind: "result", took: 5 };
+  const [keyed] = encodeFrame({ key: "secret", ...header } as Header, [Buffer.from("[1]")]);
+  const [other] = encodeFrame({ key: "secreT", ...header } as Header, [Buffer.from("[1]")]);
+  const [bare] = encodeFrame(header, [Buffer.from("[1]".repeat(100))]);
+  const [short] = encodeFrame({} as Header, []);
+  const found: Header[] = [];
+  const decoder = () => {
+    const made = new FrameDecoder((each) => found.push(each));
+    made.requireKey("secret");
+    return made;
+  };
+  decoder().push(Buffer.from(keyed ?? []));
+  expect(found).toEqual([{ key: "secret", ...header } as Header]);
+  for (const frame of [other, bare, short]) {
+    expect(() => decoder().push(Buffer.from(frame ?? []))).toThrow("it lacks the key");
+    const slow = decoder();
+    expect(() => {
+      for (const byte of frame?.subarray(0, 26) ?? []) slow.push(Buffer.from([byte]));
+    }).toThrow("it lacks the key");
+  }
 });
 
 test("FrameDecoder is inside a frame until its last byte has arrived", () => {

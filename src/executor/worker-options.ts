@@ -1,0 +1,27 @@
+// What a worker is made of, and what it tells the pool. worker.ts is the worker itself.
+
+import type { PendingCall } from "./call.ts";
+import type { HelloHeader, StartHeader } from "./channel/messages.ts";
+import type { Functions } from "./executor.ts";
+import type { SpawnWorker } from "./process/spawn.ts";
+import type { Worker } from "./worker.ts";
+
+export interface WorkerOptions {
+  readonly spawn: SpawnWorker;
+  readonly settings: Pick<StartHeader, "orjson" | "keepMemory" | "models">;
+  readonly functions: Functions;
+  /** Why an interpreter can't be used; undefined when it can. */
+  readonly refuse: (hello: HelloHeader) => string | undefined;
+  readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
+}
+
+/** What the pool is told about a worker. */
+export type WorkerEvent =
+  /** It has replied and can take another call. */
+  | { readonly kind: "free" }
+  /** It was sent these calls and will not start them. */
+  | { readonly kind: "returned"; readonly calls: readonly PendingCall[] }
+  /** It was ready and can't take calls any more. */
+  | { readonly kind: "lost"; readonly reason: string }
+  /** A line that a script printed; `callId` is undefined outside of calls. */
+  | { readonly kind: "printed"; readonly callId: string | undefined; readonly line: string };

@@ -1,0 +1,116 @@
+// The connections of the HTTP server and the requests that run on them, and the steps of a graceful stop, which
+// server.ts takes in order: announce the end, serve what still arrives, close idle connections, wait for the rest.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+
+const pollMs = 20;
+/** Without a connection for so many polls, nothing more is expected to arrive. */
+const quietPolls = 4;
+
+/** One connection. A collection of all running requests would cost the garbage collector a third more per request. */
+interface Connection {
+  /** How many requests run: more than one when they are pipelined. */
+  running: number;
+  /** The last request that has begun. */
+  request: IncomingMessage | undefined;
+  response: ServerResponse | undefined;
+}
+
+export class Connections {
+  /** Those that have sent something; Node's server keeps the others. */
+  readonly #open = new Map<Duplex, Connection>();
+  #isEndAnnounced = false;
+
+  opened(socket: Duplex): void {
+    this.#of(socket);
+  }
+
+  /** Returns a function to be called when the response is complete or lost. */
+  began(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#of(request.socket);
+    if (this.#isEndAnnounced) announce(connection, response);
+    connection.running++;
+    connection.request = request;
+    connection.response = response;
+  }
+
+  ended({ socket }: IncomingMessage): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined || --connection.running > 0) return;
+    connection.request = undefined;
+    connection.response = undefined;
+  }
+
+  isBusy(socket: Duplex): boolean {
+    return (this.#open.get(socket)?.running ?? 0) > 0;
+  }
+
+  /** From now on responses say `Connection: close`: of pipelined requests only that to the last one. */
+  announceEnd(): void {
+    this.#isEndAnnounced = true;
+    for (const connection of this.#open.values())
+      if (connection.response !== undefined) announce(connection, connection.response);
+  }
+
+  /** Resolves after `limitMs`, or as soon as there is no connection from which more could come. */
+  async quiet(limitMs: number): Promise<void> {
+    let quiet = 0;
+    await until(limitMs, () => {
+      quiet = this.#open.size === 0 ? quiet + 1 : 0;
+      return quiet >= quietPolls;
+    });
+  }
+
+  /**
+   * End the connections on which nothing runs, and give clients `limitMs` to close theirs: closed at once, a connection
+   * with unread bytes is reset, and the client loses the end of its last response too.
+   */
+  async endIdle(limitMs: number): Promise<void> {
+    const ended = [...this.#open.keys()].filter((socket) => !this.isBusy(socket));
+    for (const socket of ended) socket.end();
+    await until(limitMs, () => ended.every((socket) => !this.#open.has(socket)));
+    for (const socket of ended) socket.destroy();
+  }
+
+  /** Resolves when no request runs, or after `limitMs`. After `halfSentMs` those that have not arrived are dropped. */
+  async drained(limitMs: number, halfSentMs: number): Promise<void> {
+    const dropAt = performance.now() + halfSentMs;
+    await until(limitMs, () => {
+      const busy = [...this.#open].filter(([, { running }]) => running > 0);
+      if (performance.now() >= dropAt)
+        for (const [socket, { request }] of busy)
+          if (request !== undefined && isHalfSent(request)) socket.destroy();
+      return busy.length === 0;
+    });
+  }
+
+  #of(socket: Duplex): Connection {
+    const known = this.#open.get(socket);
+    if (known !== undefined) return known;
+    const connection = { running: 0, request: undefined, response: undefined };
+    this.#open.set(socket, connection);
+    socket.on("close", () => this.#open.delete(socket));
+    return connection;
+  }
+}
+
+function announce({ response: before }: Connection, response: ServerResponse): void {
+  if (response.headersSent) return;
+  if (before !== response && before?.headersSent === false) before.setHeader("Connection", "keep-alive");
+  response.setHeader("Connection", "close");
+}
+
+/** Whether the end of the body has not arrived. Of a request without body, `complete` tells nothing. */
+function isHalfSent({ complete, headers }: IncomingMessage): boolean {
+  if (complete) return false;
+  const length = headers["content-length"];
+  return headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) > 0);
+}
+
+/** Polls: a connection in the accept queue has no event. */
+async function until(limitMs: number, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!isTrue() && performance.now() < deadline) await pause(Math.min(pollMs, Math.max(1, limitMs)));
+}
