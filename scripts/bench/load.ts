@@ -35,7 +35,7 @@ export function median(values: readonly number[]): number {
   return atShare(values, 0.5);
 }
 
-function atShare(values: readonly number[], share: number): number {
+export function atShare(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
