@@ -36,10 +36,13 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
   const statePath = path("TABPY_STATE_PATH") ?? defaultStatePath(env);
   const queryObjectPath = path("TABPY_QUERY_OBJECT_PATH") ?? join(statePath, "query_objects");
   const workers = (value("TABPY_WORKERS") as number | undefined) ?? Math.max(2, cpus().length);
+  const workersPerUser =
+    (value("TABPY_WORKERS_PER_USER") as number | undefined) ?? (workers >= 3 ? workers - 1 : workers);
   const derived = new Map<SettingName, string | number>([
     ["TABPY_STATE_PATH", statePath],
     ["TABPY_QUERY_OBJECT_PATH", queryObjectPath],
     ["TABPY_WORKERS", workers],
+    ["TABPY_WORKERS_PER_USER", workersPerUser],
   ]);
   const tls: TlsConfig = {
     certificateFile: path("TABPY_CERTIFICATE_FILE"),
@@ -57,6 +60,7 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
     isGzipEnabled: isOn("TABPY_GZIP_ENABLE"),
     python: text("TABPY_PYTHON"),
     workers,
+    workersPerUser,
     queueSize: number("TABPY_QUEUE_SIZE"),
     queueTimeoutMs: milliseconds("TABPY_QUEUE_TIMEOUT"),
     workerMaxRequests: number("TABPY_WORKER_MAX_REQUESTS"),

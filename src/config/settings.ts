@@ -110,6 +110,14 @@ export const settings = [
     group: "Python and workers",
   },
   {
+    name: "TABPY_WORKERS_PER_USER",
+    type: { kind: "integer", min: 1, max: 1024 },
+    default: undefined,
+    defaultDoc: "all but one where there are three or more, else all",
+    doc: "Workers that the calls of one user, or of one address where there are no users, may hold at a time; further ones wait",
+    group: "Python and workers",
+  },
+  {
     name: "TABPY_QUEUE_SIZE",
     type: { kind: "integer", min: 0, max: 1_000_000 },
     default: "2000",

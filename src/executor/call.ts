@@ -6,6 +6,8 @@ import type { Call, Reply } from "./executor.ts";
 
 export class PendingCall {
   readonly call: Call;
+  /** Whose it is; "" for nobody's. */
+  readonly client: string;
   /** Resolves with the reply; rejects when the call was refused. */
   readonly reply: Promise<Reply>;
   /** Number of its frame on the channel of the worker that has it (in-flight.ts). */
@@ -21,6 +23,7 @@ export class PendingCall {
 
   constructor(call: Call) {
     this.call = call;
+    this.client = call.client ?? "";
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     this.reply = promise;
     this.#resolve = resolve;

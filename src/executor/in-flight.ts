@@ -47,6 +47,11 @@ export class InFlight {
     return this.#calls[0];
   }
 
+  /** Whether one of them is this client's. */
+  isHeldBy(client: string): boolean {
+    return this.#calls.some((pending) => pending.client === client);
+  }
+
   /** Whether `call` may be sent now: always to an idle worker, to a busy one only behind a few short calls. */
   canTake(call: Call): boolean {
     if (this.#calls.length === 0) return true;

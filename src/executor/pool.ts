@@ -1,17 +1,18 @@
-// The pool: keeps a number of workers ready, decides which of them gets which call, and replaces every worker that is
+// The pool: keeps a number of workers ready, gives them the calls, and replaces every worker that is
 // lost, used up or too large. worker.ts is one worker; worker-starts.ts chooses the Python and pauses after failed
-// starts; call-queue.ts is the order in which calls wait.
+// starts; call-queue.ts is the order in which calls wait, and worker-choice.ts finds the worker of a call.
 
 import { within } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
 import { PendingCall, unavailable } from "./call.ts";
 import { CallQueue } from "./call-queue.ts";
-import type { Call, Execute, Functions } from "./executor.ts";
+import type { Execute, Functions } from "./executor.ts";
 import { type Command, unsuitable } from "./process/interpreter.ts";
 import { watchMemory } from "./process/memory-limit.ts";
 import type { SpawnWorker } from "./process/spawn.ts";
 import { watchStopped } from "./process/stopped.ts";
 import { Worker } from "./worker.ts";
+import { WorkerChoice } from "./worker-choice.ts";
 import type { WorkerEvent } from "./worker-options.ts";
 import { WorkerStarts } from "./worker-starts.ts";
 
@@ -24,6 +25,8 @@ export interface PoolOptions {
   readonly workerModels: number;
   /** Workers to keep. */
   readonly size: number;
+  /** Workers that the calls of one client may hold. */
+  readonly workersPerUser: number;
   /** Calls that may wait for a worker. */
   readonly queueSize: number;
   readonly queueTimeoutMs: number;
@@ -48,9 +51,7 @@ export class Pool {
   readonly #outputLog: Logger;
   readonly #starts: WorkerStarts;
   readonly #queue: CallQueue;
-  /** The workers that take the pool's calls: starting, idle or busy. */
-  readonly #workers = new Set<Worker>();
-  readonly #idle: Worker[] = [];
+  readonly #choice: WorkerChoice;
   /** Every worker whose process runs, also those of trial loads and those that are ending. */
   readonly #alive = new Set<Worker>();
   #isStopping = false;
@@ -64,6 +65,7 @@ export class Pool {
     this.#starts = new WorkerStarts(options);
     this.interpreterFound = this.#starts.interpreterFound;
     this.#queue = new CallQueue(options.queueSize, options.queueTimeoutMs);
+    this.#choice = new WorkerChoice(options, this.#queue);
   }
 
   /** Start the first worker without waiting for it. Calls are accepted at once and wait for it. */
@@ -83,8 +85,8 @@ export class Pool {
     this.#starts.stop();
     this.#queue.refuseAll(() => unavailable(stopping, "", 1));
     for (const worker of this.#alive) {
-      const isIdle = this.#workers.has(worker) && worker.isReady && !worker.isBusy;
-      this.#forget(worker);
+      const isIdle = this.#choice.workers.has(worker) && worker.isReady && !worker.isBusy;
+      this.#choice.remove(worker);
       if (isIdle) worker.stop();
       else worker.kill("the server is stopping");
     }
@@ -98,10 +100,11 @@ export class Pool {
   readonly execute: Execute = (call) => {
     const pending = new PendingCall(call);
     if (pending.isEnded) return pending.reply;
-    const worker = this.#quickWorker(call) ?? this.#takeIdle(call);
+    const worker = this.#choice.takeFor(pending);
     if (worker !== undefined) worker.send(pending);
     else if (this.#isStopping) pending.refuse(unavailable(stopping, "", 1));
-    else if (this.#starts.isPausing && this.#workers.size === 0) pending.refuse(this.#starts.noPython());
+    else if (this.#starts.isPausing && this.#choice.workers.size === 0)
+      pending.refuse(this.#starts.noPython());
     else this.#queue.add(pending);
     return pending.reply;
   };
@@ -125,9 +128,11 @@ export class Pool {
     switch (event.kind) {
       case "free":
         this.#serve(worker);
+        this.#serveIdle();
         break;
       case "returned":
-        this.#requeueReturned(event.calls);
+        this.#queue.giveBack(event.calls);
+        this.#serveIdle();
         break;
       case "lost":
         this.#replaceLost(worker, event.reason);
@@ -142,35 +147,37 @@ export class Pool {
 
   /** Send a worker what it can take, or replace it when it is used up. */
   #serve(worker: Worker): void {
-    if (!this.#workers.has(worker)) return;
-    const limit = this.#options.workerMaxRequests;
-    for (let share = Math.ceil(this.#queue.size / this.#workers.size); ; share--) {
+    const { workers } = this.#choice;
+    if (!workers.has(worker)) return;
+    for (let share = Math.ceil(this.#queue.size / workers.size); ; share--) {
       if (share <= 0 && worker.isBusy) return;
-      if (limit > 0 && worker.callCount >= limit) {
+      if (this.#choice.isUsedUp(worker)) {
         if (!worker.isBusy) this.#replace(worker, `it has taken ${worker.callCount} calls`);
         return;
       }
-      const pending = this.#nextFor(worker);
+      const pending = this.#choice.nextFor(worker);
       if (pending === undefined) break;
       worker.send(pending);
     }
-    if (!worker.isBusy && !this.#idle.includes(worker)) this.#idle.push(worker);
+    if (!worker.isBusy) this.#choice.addIdle(worker);
   }
 
-  #requeueReturned(calls: readonly PendingCall[]): void {
-    this.#queue.giveBack(calls);
-    while (!this.#isStopping && this.#queue.hasReturned && this.#queue.first !== undefined) {
-      const worker = this.#takeIdle(this.#queue.first.call);
-      if (worker === undefined) return;
+  #serveIdle(): void {
+    if (this.#isStopping) return;
+    for (
+      let worker = this.#choice.takeIdleForNext();
+      worker !== undefined;
+      worker = this.#choice.takeIdleForNext()
+    )
       this.#serve(worker);
-    }
   }
 
   #replaceLost(worker: Worker, reason: string): void {
-    if (!this.#workers.has(worker)) return;
+    if (!this.#choice.workers.has(worker)) return;
     this.#log.warning(`Worker ${worker.pid} is lost and replaced: ${reason}`);
-    this.#forget(worker);
+    this.#choice.remove(worker);
     this.#fill();
+    this.#serveIdle();
   }
 
   /** Shows the call's id in every line: without it, a script's output is of little use. */
@@ -181,57 +188,22 @@ export class Pool {
   /** Replace an idle worker. */
   #replace(worker: Worker, reason: string): void {
     this.#log.info(`Worker ${worker.pid} is replaced: ${reason}`);
-    this.#forget(worker);
+    this.#choice.remove(worker);
     worker.stop();
     this.#fill();
   }
 
   #endTooLarge(worker: Worker, bytes: number): void {
     const reason = `its memory of ${Math.round(bytes / 1024 / 1024)} MB exceeded TABPY_WORKER_MEMORY_MB`;
-    if (this.#idle.includes(worker)) this.#replace(worker, reason);
+    if (this.#choice.isIdle(worker)) this.#replace(worker, reason);
     else worker.kill(reason);
-  }
-
-  #forget(worker: Worker): void {
-    this.#workers.delete(worker);
-    const at = this.#idle.indexOf(worker);
-    if (at !== -1) this.#idle.splice(at, 1);
-  }
-
-  /** A busy worker for which waiting takes less time than waking another one. */
-  #quickWorker(call: Call): Worker | undefined {
-    if (!this.#queue.isEmpty) return undefined;
-    const limit = this.#options.workerMaxRequests;
-    for (const worker of this.#workers) {
-      if (worker.isQuickFor(call) && (limit === 0 || worker.callCount < limit)) return worker;
-    }
-    return undefined;
-  }
-
-  /** An idle worker, if possible one that has loaded the function that the call is for. */
-  #takeIdle(call: Call): Worker | undefined {
-    const model = call.what.kind === "query" ? call.what.model : undefined;
-    let at = -1;
-    if (model !== undefined)
-      at = this.#idle.findLastIndex((worker) => worker.hasModel(model) && worker.canTake(call));
-    if (at === -1) at = this.#idle.findLastIndex((worker) => worker.canTake(call));
-    return at === -1 ? undefined : this.#idle.splice(at, 1)[0];
-  }
-
-  /** Takes the next waiting call out of the queue if `worker` can take it. */
-  #nextFor(worker: Worker): PendingCall | undefined {
-    const { first, hasReturned } = this.#queue;
-    if (first === undefined || !worker.canTake(first.call)) return undefined;
-    // Send a busy worker only calls beyond the share of the others: they may be free sooner.
-    if (!hasReturned && worker.isBusy && this.#queue.size < this.#workers.size) return undefined;
-    return this.#queue.shift();
   }
 
   /** Start workers until there are enough; only one while it isn't known yet which Python is suitable. */
   #fill(): void {
     if (this.#starts.isPausing) return;
-    while (!this.#isStopping && this.#workers.size < this.#options.size) {
-      if (!this.#starts.isChosen && this.#workers.size > 0) return;
+    while (!this.#isStopping && this.#choice.workers.size < this.#options.size) {
+      if (!this.#starts.isChosen && this.#choice.workers.size > 0) return;
       if (!this.#startWorker()) return;
     }
   }
@@ -240,7 +212,7 @@ export class Pool {
     const { command } = this.#starts;
     if (command === undefined) return false;
     const worker = this.#spawn(command);
-    this.#workers.add(worker);
+    this.#choice.workers.add(worker);
     worker.start().then(
       () => this.#started(worker, command),
       (error: unknown) => this.#startFailed(worker, command, error),
@@ -271,14 +243,14 @@ export class Pool {
   }
 
   #startFailed(worker: Worker, command: Command, error: unknown): void {
-    this.#forget(worker);
+    this.#choice.remove(worker);
     if (this.#isStopping) return;
     switch (this.#starts.failed(command, error, () => this.#fill())) {
       case "fill":
         this.#fill();
         break;
       case "pause":
-        if (this.#workers.size === 0) this.#queue.refuseAll(() => this.#starts.noPython());
+        if (this.#choice.workers.size === 0) this.#queue.refuseAll(() => this.#starts.noPython());
         break;
       case "stop":
         this.#isStopping = true;

@@ -1,8 +1,8 @@
-// What a worker is made of, and what it tells the pool. worker.ts is the worker itself.
+// What a worker is made of, how it ends, and what it tells the pool. worker.ts is the worker itself.
 
 import type { PendingCall } from "./call.ts";
 import type { HelloHeader, StartHeader } from "./channel/messages.ts";
-import type { Functions } from "./executor.ts";
+import type { Functions, Reply } from "./executor.ts";
 import type { SpawnWorker } from "./process/spawn.ts";
 import type { Worker } from "./worker.ts";
 
@@ -13,6 +13,15 @@ export interface WorkerOptions {
   /** Why an interpreter can't be used; undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
   readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
+}
+
+/** How a worker ends. */
+export interface EndOptions {
+  /** The reply to the call that runs, by default `lost`. */
+  readonly reply?: Reply;
+  /** Whether the first call in flight has started. */
+  readonly hasStarted?: boolean;
+  readonly isGraceful?: boolean;
 }
 
 /** What the pool is told about a worker. */

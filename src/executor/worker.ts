@@ -11,12 +11,12 @@ import type { PendingCall } from "./call.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
 import { callHeader, type Header, leftoverTexts, parseReply, type ReplyHeader } from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
-import type { Call, Reply } from "./executor.ts";
+import type { Call } from "./executor.ts";
 import { Handshake } from "./handshake.ts";
 import { InFlight } from "./in-flight.ts";
 import { Questions } from "./questions.ts";
 import type { WorkerProcess } from "./process/spawn.ts";
-import type { WorkerOptions } from "./worker-options.ts";
+import type { EndOptions, WorkerOptions } from "./worker-options.ts";
 
 /** How long the channel may stay open after the process has ended, and the reverse. */
 const channelCloseTimeoutMs = 1000;
@@ -28,13 +28,6 @@ const partTimeoutMs = 1000;
 const sourcesBody = Buffer.from(JSON.stringify(workerSources));
 
 type State = { kind: "starting" } | { kind: "ready" } | { kind: "ending"; reason: string };
-
-interface EndOptions {
-  readonly reply?: Reply;
-  /** Whether the first call in flight has started. */
-  readonly hasStarted?: boolean;
-  readonly isGraceful?: boolean;
-}
 
 export class Worker {
   /** Resolves when the process and everything that it started is gone. */
@@ -113,6 +106,11 @@ export class Worker {
 
   get isBusy(): boolean {
     return this.#inFlight.first !== undefined;
+  }
+
+  /** Whether it was sent a call of this client that has not ended. */
+  isHeldBy(client: string): boolean {
+    return this.#inFlight.isHeldBy(client);
   }
 
   get isReady(): boolean {

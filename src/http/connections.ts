@@ -5,6 +5,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
+/** Requests of one connection that are handled at a time; further ones, which are pipelined, wait their turn. */
+const maxRunning = 4;
+/**
+ * A connection on which more than these wait is closed: each costs half a millisecond in which nobody else is served, and
+ * neither `pause` nor backpressure stops bun from parsing what a client has sent.
+ */
+const maxWaiting = 96;
 const pollMs = 20;
 /** Without a connection for so many polls, nothing more is expected to arrive. */
 const quietPolls = 4;
@@ -13,34 +20,64 @@ const quietPolls = 4;
 interface Connection {
   /** How many requests run: more than one when they are pipelined. */
   running: number;
-  /** The last request that has begun. */
+  /** The last request that runs. */
   request: IncomingMessage | undefined;
+  /** The last response, of a request that runs or waits. */
   response: ServerResponse | undefined;
+  /** Undefined while none waits, as on nearly every connection. */
+  waiting: Exchange[] | undefined;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
 export class Connections {
+  readonly #run: (request: IncomingMessage, response: ServerResponse) => void;
   /** Those that have sent something; Node's server keeps the others. */
   readonly #open = new Map<Duplex, Connection>();
   #isEndAnnounced = false;
+
+  /** @param run handles a request; `ended` is to be called when its response is complete or lost. */
+  constructor(run: (request: IncomingMessage, response: ServerResponse) => void) {
+    this.#run = run;
+  }
 
   opened(socket: Duplex): void {
     this.#of(socket);
   }
 
-  /** Returns a function to be called when the response is complete or lost. */
+  /** Run a request that has arrived, now or when an earlier one of its connection has ended. */
   began(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#of(request.socket);
     if (this.#isEndAnnounced) announce(connection, response);
-    connection.running++;
-    connection.request = request;
     connection.response = response;
+    if (connection.running < maxRunning) this.#start(connection, request, response);
+    else if ((connection.waiting?.length ?? 0) < maxWaiting) {
+      connection.waiting ??= [];
+      connection.waiting.push({ request, response });
+    } else request.socket.destroy();
   }
 
   ended({ socket }: IncomingMessage): void {
     const connection = this.#open.get(socket);
-    if (connection === undefined || --connection.running > 0) return;
-    connection.request = undefined;
-    connection.response = undefined;
+    if (connection === undefined) return;
+    connection.running--;
+    const next = connection.waiting?.shift();
+    if (next !== undefined) {
+      if (!socket.destroyed) this.#start(connection, next.request, next.response);
+    } else if (connection.running === 0) {
+      connection.request = undefined;
+      connection.response = undefined;
+      connection.waiting = undefined;
+    }
+  }
+
+  #start(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    connection.running++;
+    connection.request = request;
+    this.#run(request, response);
   }
 
   isBusy(socket: Duplex): boolean {
@@ -89,7 +126,7 @@ export class Connections {
   #of(socket: Duplex): Connection {
     const known = this.#open.get(socket);
     if (known !== undefined) return known;
-    const connection = { running: 0, request: undefined, response: undefined };
+    const connection = { running: 0, request: undefined, response: undefined, waiting: undefined };
     this.#open.set(socket, connection);
     socket.on("close", () => this.#open.delete(socket));
     return connection;

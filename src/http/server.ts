@@ -43,7 +43,7 @@ export class HttpServer implements Service {
   readonly #server: Server;
   /** Undefined for plain HTTP, where `#server` listens itself. */
   readonly #tls: TlsListener | undefined;
-  readonly #connections = new Connections();
+  readonly #connections: Connections;
   /** Busy connections to close after the response. */
   readonly #closeAfterResponse = new WeakSet<Duplex>();
   #isStopping = false;
@@ -53,16 +53,19 @@ export class HttpServer implements Service {
     this.#server = createHttpServer(options);
     this.#tls = options.tls === undefined ? undefined : new TlsListener(this.#server, options.tls, options);
     const answer = getRequestListener(options.fetch, { errorHandler: answerInvalidUrl });
-    this.#server.on("connection", (socket: Duplex) => this.#connections.opened(socket));
-    this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      this.#connections.began(request, response);
+    this.#connections = new Connections((request, response) => {
       response.on("close", () => {
         this.#connections.ended(request);
-        if (this.#closeAfterResponse.has(request.socket)) request.socket.destroy();
+        const { socket } = request;
+        if (this.#closeAfterResponse.has(socket) && !this.#connections.isBusy(socket)) socket.destroy();
       });
       request.headers.host ??= "localhost"; // HTTP/1.0 has none, and Hono needs it for the URL
       answer(request, response);
     });
+    this.#server.on("connection", (socket: Duplex) => this.#connections.opened(socket));
+    this.#server.on("request", (request: IncomingMessage, response: ServerResponse) =>
+      this.#connections.began(request, response),
+    );
     this.#server.on("clientError", (error, socket) => {
       // Malformed bytes after a valid request must not replace its response; a broken body is no valid request.
       if (this.#connections.isBusy(socket) && !inBody.has(errnoOf(error) ?? ""))

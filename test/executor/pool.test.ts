@@ -1,5 +1,14 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { closeSync, openSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
 import type { Reply } from "../../src/executor/executor.ts";
@@ -25,6 +34,7 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
     workerModels: 8,
     functions: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 2,
+    workersPerUser: 1024,
     queueSize: 10_000,
     queueTimeoutMs: 60_000,
     workerMaxRequests: 0,
@@ -41,11 +51,13 @@ interface CallOptions {
   args?: unknown[];
   timeoutMs?: number;
   signal?: AbortSignal;
+  client?: string;
 }
 
 function run(pool: Pool, script: string, options: CallOptions = {}): Promise<Reply> {
   const data = Object.fromEntries((options.args ?? []).map((value, at) => [`_arg${at + 1}`, value]));
   return pool.execute({
+    ...(options.client === undefined ? undefined : { client: options.client }),
     callId: options.callId ?? "the-call",
     what: { kind: "evaluate", reportsFunction: true },
     body: [Buffer.from(JSON.stringify({ script, data }))],
@@ -62,6 +74,16 @@ async function value(reply: Promise<Reply>): Promise<unknown> {
 
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Wait until so many workers are ready. */
+async function warm(pool: Pool, size: number): Promise<void> {
+  const script = "import os, time\ntime.sleep(0.02)\nreturn os.getpid()";
+  const pids = new Set<unknown>();
+  while (pids.size < size) {
+    const calls = Array.from({ length: size }, (_, at) => run(pool, script, { client: `warm ${at}` }));
+    for (const pid of await Promise.all(calls.map(value))) pids.add(pid);
+  }
 }
 
 test("Pool runs each call once, short or long, while workers end and are replaced", async () => {
@@ -157,6 +179,52 @@ test("Pool refuses a call that waited too long", async () => {
   expect(refused.info).toBe("no worker was free within 0.1 s");
   stop.abort();
   await running;
+});
+
+/** A script that writes its process id to a file, one for each number, and waits for a second file. */
+const waitForFile = (name: string) => `
+import os, time
+path = ${JSON.stringify(join(folder, name))} + str(_arg1)
+with open(path, 'w') as file: file.write(str(os.getpid()))
+while not os.path.exists(path + '-end'): time.sleep(0.01)
+return _arg1`;
+const isRunning = (name: string, at: number) => existsSync(join(folder, name + at));
+const endCall = (name: string, at: number) => writeFileSync(join(folder, `${name}${at}-end`), "");
+
+test("Pool lets the calls of one client hold workersPerUser workers, also when no other client calls", async () => {
+  await using pool = await startPool({ size: 3, workersPerUser: 2 });
+  await warm(pool, 3);
+  const calls = [0, 1, 2, 3].map((at) => run(pool, waitForFile("held"), { args: [at], client: "a" }));
+  await until(() => isRunning("held", 0) && isRunning("held", 1));
+  expect(await value(run(pool, "return 'other'", { client: "b" }))).toBe("other");
+  expect([isRunning("held", 2), isRunning("held", 3)]).toEqual([false, false]);
+  endCall("held", 0);
+  await until(() => isRunning("held", 2));
+  expect(await value(run(pool, "return 'other'", { client: "b" }))).toBe("other");
+  expect(isRunning("held", 3)).toBe(false);
+  for (const at of [1, 2, 3]) endCall("held", at);
+  expect(await Promise.all(calls.map(value))).toEqual([0, 1, 2, 3]);
+});
+
+test("Pool gives an idle worker to a waiting call when another worker of its client is lost", async () => {
+  await using pool = await startPool({ size: 3, workersPerUser: 2 });
+  await warm(pool, 3);
+  const calls = [0, 1, 2].map((at) => run(pool, waitForFile("lost"), { args: [at], client: "a" }));
+  await until(() => isRunning("lost", 0) && isRunning("lost", 1));
+  process.kill(Number(readFileSync(join(folder, "lost0"), "utf8")), "SIGKILL");
+  await until(() => isRunning("lost", 2));
+  for (const at of [1, 2]) endCall("lost", at);
+  expect((await Promise.all(calls)).map(({ kind }) => kind)).toEqual(["lost", "result", "result"]);
+});
+
+test("Pool runs short calls of one client in no more than workersPerUser workers at a time", async () => {
+  await using pool = await startPool({ size: 3, workersPerUser: 1 });
+  await warm(pool, 3);
+  const lock = JSON.stringify(join(folder, "lock"));
+  const script = `import os\nos.close(os.open(${lock}, os.O_CREAT | os.O_EXCL))\nos.unlink(${lock})\nreturn _arg1`;
+  const numbers = Array.from({ length: 300 }, (_, at) => at);
+  const calls = numbers.map((at) => value(run(pool, script, { args: [at], client: "a" })));
+  expect(await Promise.all(calls)).toEqual(numbers);
 });
 
 test("Pool forgets a waiting call whose client has gone", async () => {

@@ -27,6 +27,7 @@ async function startLoader(timeoutMs = 30_000): Promise<TestLoader> {
     workerModels: 8,
     functions: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 1,
+    workersPerUser: 1024,
     queueSize: 10,
     queueTimeoutMs: 60_000,
     workerMaxRequests: 0,
