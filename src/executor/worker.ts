@@ -270,6 +270,10 @@ export class Worker {
       if (!this.#takenBack.delete(header.id)) this.#endOutOfTurn(header);
       return;
     }
+    if (header.kind === "returned" && pending.notAfterMs === undefined) {
+      this.#endOutOfTurn(header); // it was sent without a lease
+      return;
+    }
     // Before the call leaves the line: should a script have written the frame, the body may be anything.
     const reply = header.kind === "returned" ? undefined : parseReply(header, body);
     this.#inFlight.shift(reply === undefined ? undefined : header.took / 1000);

@@ -67,7 +67,10 @@ function uncommented(): string {
   const text = example.replace(/^# (TABPY_\w+) =/gm, (line, setting) =>
     empty.has(setting) ? line : line.slice(2),
   );
-  expect([...text.matchAll(/^# (TABPY_\w+) =/gm)].map(([, setting]) => setting)).toEqual(["TABPY_WORKERS"]);
+  expect([...text.matchAll(/^# (TABPY_\w+) =/gm)].map(([, setting]) => setting)).toEqual([
+    "TABPY_WORKERS",
+    "TABPY_WORKERS_PER_USER",
+  ]);
   writeFileSync(path, text);
   return path;
 }
@@ -87,7 +90,7 @@ test("Python's configparser reads config.example.conf as parseIni() does", () =>
     "import configparser, json, sys; ini = configparser.ConfigParser(); ini.read(sys.argv[1]); " +
     "print(json.dumps(dict(ini['TabPy'])))";
   const ran = Bun.spawnSync([python, "-c", script, uncommented()]);
-  const wanted = settings.filter((row) => row.name !== "TABPY_WORKERS");
+  const wanted = settings.filter(({ name }) => !["TABPY_WORKERS", "TABPY_WORKERS_PER_USER"].includes(name));
   expect(JSON.parse(ran.stdout.toString())).toEqual(
     Object.fromEntries(wanted.map((row) => [row.name.toLowerCase(), row.default ?? ""])),
   );
