@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { deploy, hostileArchive } from "./archives.ts";
 import { startServer, TestServer } from "../support/server.ts";
 import { freePort } from "../support/network.ts";
 import { killProcess } from "../support/processes.ts";
@@ -136,6 +137,33 @@ for (const [what, [script, own]] of Object.entries(frames)) {
     expect(after.json[0]).not.toBe(pid);
   }, 40_000);
 }
+
+/** Written to every descriptor while an archive is loaded on trial. */
+const loads: Record<string, string> = {
+  "a false result": `b'{"id":1,"kind":"result","took":1}'`,
+  "a result with a key that looks right": `b'{"key":"' + b"0" * 32 + b'","id":1,"kind":"result","took":1}'`,
+  "half a frame": `b"{"`,
+};
+// Before: LoadSuccessful for what never loaded.
+test("an archive that writes to the channel while it is loaded on trial has not loaded", async () => {
+  for (const [at, [what, header]] of Object.entries(loads).entries()) {
+    const program = `
+import os, stat, struct, time
+header = ${header}
+for fd in range(3, 1024):
+    try:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode) or stat.S_ISSOCK(os.fstat(fd).st_mode):
+            os.write(fd, struct.pack("<II", len(header) + ${what.startsWith("half") ? 9 : 0}, 0) + header)
+    except OSError: pass
+time.sleep(1000)`;
+    const archive = hostileArchive("builtins", "builtins.exec", `(${JSON.stringify(program)},)`);
+    const answer = await deploy(server, `false${at}`, archive);
+    const status = await server.request("/status");
+    const found = { what, deployed: answer.status, status: status.json[`false${at}`]?.status };
+    expect(found).toMatchObject({ what, status: "LoadFailed" });
+  }
+  expect((await server.evaluate("return 'next'")).json).toBe("next");
+}, 60_000);
 
 /** What a call leaves, and whether its worker may stay. */
 const leftovers: Record<string, string> = {
