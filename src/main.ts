@@ -20,6 +20,7 @@ import { findCommands } from "./executor/process/interpreter.ts";
 import { serverMark } from "./executor/process/leftovers.ts";
 import { spawnWorker } from "./executor/process/spawn.ts";
 import { Registry } from "./registry/registry.ts";
+import { MemoryAccount } from "./memory-account.ts";
 import { readServiceInfo } from "./registry/service-info.ts";
 import { type Reloadable, Reloader } from "./reload.ts";
 
@@ -52,6 +53,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   const users = path === undefined ? undefined : await loadUsers({ path, log: log.for("users.ts") });
   const tls = config.tls === undefined ? undefined : await loadTls(config.tls, log.for("tls.ts"));
 
+  const memory = new MemoryAccount(config.maxBufferedBytes);
   const registry: Registry = new Registry({
     ...config,
     tryAlone: (model) => executor.tryAlone(model),
@@ -67,6 +69,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
         revision: () => registry.revision,
         resolve: (name) => registry.resolve(name),
       },
+      memory,
       size: config.workers,
       log: log.for("pool.ts"),
     },
@@ -97,10 +100,10 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     query: { timeoutMs: config.queryTimeoutMs, timeoutText: config.queryTimeoutText },
     limits: {
       maxBytes: config.maxRequestBytes,
-      maxBufferedBytes: config.maxBufferedBytes,
       timeoutMs: config.requestTimeoutMs,
       isGzipEnabled: config.isGzipEnabled,
     },
+    memory,
     info: infoBody(config, service),
     endpoints: registry,
     page: () => pageData(config, service, version, registry.list()),

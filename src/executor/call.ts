@@ -55,9 +55,11 @@ export class PendingCall {
     clearTimeout(this.#waitTimer);
   }
 
-  /** Give the caller its reply. Does nothing when the call has ended. */
-  settle(reply: Reply): void {
-    if (this.#end()) this.#resolve(reply);
+  /** Give the caller its reply. Does nothing when the call has ended; returns whether it did. */
+  settle(reply: Reply): boolean {
+    if (!this.#end()) return false;
+    this.#resolve(reply);
+    return true;
   }
 
   /** Reject the caller's promise with the error. Does nothing when the call has ended. */

@@ -2,6 +2,7 @@
 // worker processes (local-executor.ts) is one executor; nothing here assumes that a worker runs on this machine.
 
 import type { Service } from "../lifecycle.ts";
+import type { Held } from "../memory-account.ts";
 import type { Model, Resolution } from "../model.ts";
 
 /** Runs calls. Started and stopped with the server; `stop` settles every call that is left. */
@@ -49,9 +50,18 @@ export interface Call {
 
 /** The outcome of a call. Scripts that fail are data; only faults around a call are thrown (TabPyError). */
 export type Reply =
-  | { readonly kind: "result"; readonly body: Buffer; readonly etag?: string; readonly function?: string }
+  | {
+      readonly kind: "result";
+      readonly body: Buffer;
+      /** Of a large body; to be released by whoever gets the reply. */
+      readonly held?: Held;
+      readonly etag?: string;
+      readonly function?: string;
+    }
   | { readonly kind: "raised"; readonly raised: Raised; readonly function?: string }
   | { readonly kind: "rejected"; readonly rejected: Rejected }
+  /** There was no memory for the result or the error. */
+  | { readonly kind: "too-large" }
   | { readonly kind: "timed-out" }
   /** The call's signal fired, before or after a worker had started it. */
   | { readonly kind: "cancelled"; readonly wasStarted: boolean }

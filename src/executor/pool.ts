@@ -4,6 +4,7 @@
 
 import { within } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
+import type { MemoryAccount } from "../memory-account.ts";
 import { PendingCall, unavailable } from "./call.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { Execute, Functions } from "./executor.ts";
@@ -21,6 +22,8 @@ export interface PoolOptions {
   readonly commands: readonly Command[];
   readonly spawn: (command: Command) => ReturnType<SpawnWorker>;
   readonly functions: Functions;
+  /** Where results count. */
+  readonly memory: MemoryAccount;
   /** Deployed functions that each worker keeps loaded. */
   readonly workerModels: number;
   /** Workers to keep. */
@@ -221,12 +224,13 @@ export class Pool {
   }
 
   #spawn(command: Command): Worker {
-    const { spawn, functions, workerModels, workerMemoryBytes } = this.#options;
+    const { spawn, functions, memory, workerModels, workerMemoryBytes } = this.#options;
     const worker = new Worker({
       spawn: () => spawn(command),
       // Kept memory must not count against a limit.
       settings: { orjson: true, keepMemory: workerMemoryBytes === 0, models: workerModels },
       functions,
+      memory,
       refuse: (hello) => unsuitable(command, hello),
       onEvent: (from, event) => this.#onEvent(from, event),
     });

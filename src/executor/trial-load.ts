@@ -78,6 +78,8 @@ export class TrialLoad {
         return reply.raised.message;
       case "rejected":
         return reply.rejected.message;
+      case "too-large":
+        return "there was no memory for the error";
       case "timed-out":
         return `${name} was not loaded within ${this.#timeoutMs / 1000} s (TABPY_LOAD_TIMEOUT)`;
       case "lost":

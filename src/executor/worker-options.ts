@@ -1,5 +1,6 @@
 // What a worker is made of, how it ends, and what it tells the pool. worker.ts is the worker itself.
 
+import type { MemoryAccount } from "../memory-account.ts";
 import type { PendingCall } from "./call.ts";
 import type { HelloHeader, StartHeader } from "./channel/messages.ts";
 import type { Functions, Reply } from "./executor.ts";
@@ -10,6 +11,8 @@ export interface WorkerOptions {
   readonly spawn: SpawnWorker;
   readonly settings: Pick<StartHeader, "orjson" | "keepMemory" | "models">;
   readonly functions: Functions;
+  /** Where results count. */
+  readonly memory: MemoryAccount;
   /** Why an interpreter can't be used; undefined when it can. */
   readonly refuse: (hello: HelloHeader) => string | undefined;
   readonly onEvent: (worker: Worker, event: WorkerEvent) => void;
@@ -34,3 +37,12 @@ export type WorkerEvent =
   | { readonly kind: "lost"; readonly reason: string }
   /** A line that a script printed; `callId` is undefined outside of calls. */
   | { readonly kind: "printed"; readonly callId: string | undefined; readonly line: string };
+
+/** How a worker ends. */
+export interface EndOptions {
+  /** To the call that runs. */
+  readonly reply?: Reply;
+  /** Whether the first call in flight has started. */
+  readonly hasStarted?: boolean;
+  readonly isGraceful?: boolean;
+}

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import QuickLRU from "quick-lru";
 import { errorText, TabPyError } from "../errors.ts";
 import { within } from "../lifecycle.ts";
+import type { Held } from "../memory-account.ts";
 import type { Model } from "../model.ts";
 import { workerSources } from "../programs/sources.ts";
 import type { PendingCall } from "./call.ts";
@@ -84,7 +85,10 @@ export class Worker {
       answer: (id, body) => this.#writer.write({ id, kind: "resolved" }, [body]),
       isRead: () => !this.#writer.isFull,
     });
-    this.#decoder = new FrameDecoder((header, body) => this.#received(header, body));
+    this.#decoder = new FrameDecoder(
+      (header, body, held) => this.#received(header, body, held),
+      options.memory,
+    );
     this.#process.output.on("data", (chunk: Buffer) => this.#read(chunk));
     const outputClosed = new Promise<unknown>((resolve) => {
       this.#process.output.on("close", resolve).on("error", resolve);
@@ -198,6 +202,7 @@ export class Worker {
     if (this.#state.kind !== "ending") this.#state = { kind: "ending", reason };
     this.#handshake.fail(reason);
     this.#questions.stop();
+    this.#decoder.close();
     const calls = this.#inFlight.close();
     // Only the first call has started: a reply to it would have come before the end of the channel.
     if (hasStarted) calls.shift()?.settle(reply ?? { kind: "lost", reason });
@@ -233,8 +238,9 @@ export class Worker {
       this.#end("a part of a message on its channel, while it runs no call");
   }
 
-  #received(header: Header, body: Buffer): void {
-    if (this.#state.kind === "ending") return;
+  /** Returns whether `held` is released later. */
+  #received(header: Header, body: Buffer | undefined, held: Held | undefined): boolean {
+    if (this.#state.kind === "ending") return false;
     switch (header.kind) {
       case "hello":
       case "ready":
@@ -248,15 +254,15 @@ export class Worker {
       case "raised":
       case "rejected":
       case "returned":
-        this.#replied(header, body);
-        break;
+        return this.#replied(header, body, held);
       default:
         this.#end(`an unknown message "${String(header.kind).slice(0, 40)}" on its channel`);
     }
+    return false;
   }
 
-  #asked(header: Header, name: Buffer): void {
-    if (header.id !== this.#inFlight.first?.frameId) {
+  #asked(header: Header, name: Buffer | undefined): void {
+    if (header.id !== this.#inFlight.first?.frameId || name === undefined) {
       this.#endOutOfTurn(header);
       return;
     }
@@ -264,27 +270,29 @@ export class Worker {
     if (fault !== undefined) this.#end(`${fault} on its channel`);
   }
 
-  #replied(header: ReplyHeader, body: Buffer): void {
+  #replied(header: ReplyHeader, body: Buffer | undefined, held: Held | undefined): boolean {
     const pending = this.#inFlight.first;
     if (pending === undefined || header.id !== pending.frameId) {
       if (!this.#takenBack.delete(header.id)) this.#endOutOfTurn(header);
-      return;
+      return false;
     }
     if (header.kind === "returned" && pending.notAfterMs === undefined) {
       this.#endOutOfTurn(header); // it was sent without a lease
       return;
     }
     // Before the call leaves the line: should a script have written the frame, the body may be anything.
-    const reply = header.kind === "returned" ? undefined : parseReply(header, body);
+    const reply = header.kind === "returned" ? undefined : parseReply(header, body, held);
     this.#inFlight.shift(reply === undefined ? undefined : header.took / 1000);
     this.#hasReplied = true;
     const { first } = this.#inFlight;
     if (first !== undefined) this.#output.setRunning(first.call.callId);
+    let isTaken = false;
     if (reply === undefined) this.#options.onEvent(this, { kind: "returned", calls: [pending] });
-    else pending.settle(reply);
+    else isTaken = pending.settle(reply) && reply.kind === "result" && pending.call.what.kind !== "load";
     // The worker starts no call after a reply with leftovers.
     if (header.leftovers !== undefined)
       this.#end(`its call left ${leftoverTexts[header.leftovers]}`, { hasStarted: false });
+    return isTaken;
   }
 
   /** A script has written to the channel. */

@@ -23,6 +23,7 @@ import { logCaller } from "./access-log.ts";
 import { refuseForeignPages } from "./foreign-pages.ts";
 import { refuseAmbiguousFraming } from "./framing.ts";
 import { gzip } from "./gzip.ts";
+import { createSendLarge } from "./large-answers.ts";
 import { pythonJson } from "../python-json.ts";
 import { query } from "./query.ts";
 import { requestContext } from "./request-context.ts";
@@ -34,8 +35,9 @@ type Method = "GET" | "POST" | "PUT" | "DELETE";
 /** The whole HTTP interface as a Hono app. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const { service, limits, log } = options;
-  const readBody = createBodyReader(limits);
-  const handleCall = createHandleCall(options.execute, readBody, limits.timeoutMs);
+  const readBody = createBodyReader(limits, options.memory);
+  const sendLarge = createSendLarge(options.memory, limits.timeoutMs, limits.isGzipEnabled);
+  const handleCall = createHandleCall(options.execute, readBody, sendLarge);
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });

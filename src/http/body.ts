@@ -1,18 +1,18 @@
-// Reads the whole body of a request, within the size limit, and decompresses gzip within the same limit. It reads from
-// Node's own request, because a Fetch Request would copy the body once more.
+// Reads the whole body of a request, within the size limit, and decompresses gzip (inflate.ts) within the same limit. It
+// reads from Node's own request, because a Fetch Request would copy the body once more.
 
 import type { IncomingMessage } from "node:http";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import { errnoOf, TabPyError } from "../errors.ts";
+import { TabPyError } from "../errors.ts";
+import { free, Held, type MemoryAccount } from "../memory-account.ts";
+import { outOfMemory, tooLarge, tooSlow, unsupported } from "./body-errors.ts";
+import { createInflate } from "./inflate.ts";
 
-const inflate = promisify(gunzip);
+/** What a chunk takes besides its bytes: a body may come in very many. */
+const chunkBytes = 256;
 
 export interface BodyLimits {
   /** Largest body, before and after decompression. */
   readonly maxBytes: number;
-  /** Total of all bodies in memory. */
-  readonly maxBufferedBytes: number;
   /** How long receiving a body may take. */
   readonly timeoutMs: number;
   readonly isGzipEnabled: boolean;
@@ -22,42 +22,43 @@ export interface BodyLimits {
 export interface Body {
   /** In the chunks that were received. */
   readonly pieces: readonly Buffer[];
-  /** To be called once the bytes are no longer needed. */
+  /** To be called once nobody reads the bytes any more: their memory is used again. */
   release(): void;
 }
 
 export type ReadBody = (request: IncomingMessage, gone: AbortSignal) => Promise<Body>;
 
 /**
- * A function that reads bodies and limits the memory that all of them use.
+ * A function that reads bodies, which count in `memory`.
  *
- * @throws TabPyError `too-large`; `unsupported-encoding`; `unavailable` when bodies use too much memory already; `timeout`; `bad-request` for
- * invalid gzip and for a body that ends early.
+ * @throws TabPyError `too-large`; `unsupported-encoding`; `unavailable` when too much memory is used already; `timeout`;
+ * `bad-request` for invalid gzip and for a body that ends early.
  */
-export function createBodyReader(limits: BodyLimits): ReadBody {
-  let bufferedBytes = 0;
+export function createBodyReader(limits: BodyLimits, memory: MemoryAccount): ReadBody {
+  const inflate = createInflate(limits.maxBytes);
   return async (request, gone) => {
-    let ownBytes = 0;
-    const reserve = (bytes: number) => {
-      ownBytes += bytes;
-      bufferedBytes += bytes;
-      if (bufferedBytes > limits.maxBufferedBytes) throw outOfMemory();
-    };
-    const release = () => {
-      bufferedBytes -= ownBytes;
-      ownBytes = 0;
-    };
+    const isPacked = limits.isGzipEnabled && isGzip(request);
+    const body = await readAll(request, gone, limits, memory);
+    if (!isPacked) return body;
+    const held = new Held(memory);
     try {
-      const isPacked = limits.isGzipEnabled && isGzip(request);
-      const raw = await readAll(request, gone, limits, reserve);
-      if (!isPacked) return { pieces: raw, release };
-      const bytes = await decompress(Buffer.concat(raw), limits.maxBytes);
-      reserve(bytes.length);
-      return { pieces: [bytes], release };
+      return bodyOf(await inflate(body.pieces, held, gone), held);
     } catch (error) {
-      release();
+      held.release();
       throw error;
+    } finally {
+      body.release();
     }
+  };
+}
+
+function bodyOf(pieces: readonly Buffer[], held: Held): Body {
+  return {
+    pieces,
+    release: () => {
+      free(pieces);
+      held.release();
+    },
   };
 }
 
@@ -71,33 +72,35 @@ function readAll(
   request: IncomingMessage,
   gone: AbortSignal,
   { maxBytes, timeoutMs }: BodyLimits,
-  reserve: (bytes: number) => void,
-): Promise<readonly Buffer[]> {
+  memory: MemoryAccount,
+): Promise<Body> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    const held = new Held(memory);
+    const body = bodyOf(chunks, held);
     let size = 0;
+    let isComplete = false;
     const fail = (error: unknown) => {
+      if (isComplete) return; // it may be in use
       clearTimeout(timer);
       request.off("data", onData);
       request.resume(); // discards the rest, so that the client can read the response
+      body.release();
       reject(error);
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      try {
-        if (size > maxBytes) throw tooLarge(size, maxBytes);
-        reserve(chunk.length);
-      } catch (error) {
-        fail(error);
-      }
+      if (size > maxBytes) fail(tooLarge(size, maxBytes));
+      else if (!held.add(chunk.length + chunkBytes)) fail(outOfMemory());
     };
     const broken = () => fail(new TabPyError("bad-request", "The body of the request ended early"));
     const timer = setTimeout(() => fail(tooSlow()), timeoutMs);
     request.on("data", onData);
     request.on("end", () => {
       clearTimeout(timer);
-      resolve(chunks);
+      isComplete = true;
+      resolve(body);
     });
     request.on("error", broken);
     gone.addEventListener("abort", broken, { once: true });
@@ -118,45 +121,4 @@ function isGzip(request: IncomingMessage): boolean {
     default:
       throw unsupported(encoding);
   }
-}
-
-function unsupported(encoding: string): TabPyError {
-  const message = `Cannot read a body with Content-Encoding "${encoding.slice(0, 200)}": expected gzip or none`;
-  return new TabPyError("unsupported-encoding", message, {
-    headers: { "Accept-Encoding": "gzip, identity" }, // RFC 9110, 15.5.16
-  });
-}
-
-/** Decompresses on a thread of Node's pool, and stops at the limit. */
-async function decompress(raw: Buffer, maxBytes: number): Promise<Buffer> {
-  if (raw.length === 0) return raw;
-  try {
-    return await inflate(raw, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if (errnoOf(error) === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes + 1, maxBytes);
-    throw new TabPyError("bad-request", "The body of the request is not gzip, despite its Content-Encoding", {
-      cause: error,
-    });
-  }
-}
-
-function tooLarge(size: number, limit: number): TabPyError {
-  // Closing the connection saves receiving the rest of the body.
-  return new TabPyError("too-large", `Request with size ${size} exceeded limit of ${limit} (bytes).`, {
-    info: "Request Entity Too Large",
-    headers: { Connection: "close" },
-  });
-}
-
-function tooSlow(): TabPyError {
-  return new TabPyError("timeout", "The body of the request did not arrive in time", {
-    headers: { Connection: "close" },
-  });
-}
-
-function outOfMemory(): TabPyError {
-  return new TabPyError("unavailable", "The server is busy", {
-    info: "the requests in progress use as much memory as TABPY_MAX_BUFFERED_MB allows",
-    headers: { "Retry-After": "1", Connection: "close" },
-  });
 }

@@ -6,17 +6,22 @@ import type { Context } from "hono";
 import { networkOf } from "../auth/throttle.ts";
 import { TabPyError } from "../errors.ts";
 import type { Call, Execute, Raised, Reply } from "../executor/executor.ts";
+import type { Held } from "../memory-account.ts";
 import { addressOf } from "./access-log.ts";
+import { bytesAnswer } from "./answers.ts";
+import { outOfMemory } from "./body-errors.ts";
 import type { ReadBody } from "./body.ts";
+import type { SendLarge } from "./large-answers.ts";
 import type { AppEnv } from "./types.ts";
 
-/** Smaller answers fit into the buffers of the socket. */
-const largeAnswerBytes = 1024 * 1024;
 const network = Symbol("network of the client");
+
+type Result = Extract<Reply, { kind: "result" }>;
 
 /** The answer for each kind of reply whose text depends on the resource. */
 export interface Answers {
-  readonly result: (reply: Extract<Reply, { kind: "result" }>) => Response;
+  /** Further headers of the answer; throws when there should be no result. */
+  readonly result: (reply: Result) => Readonly<Record<string, string>>;
   readonly raised: (raised: Raised) => TabPyError;
   readonly timedOut: () => TabPyError;
   /** `details` has the form of a Raised. */
@@ -35,11 +40,12 @@ export type HandleCall = (
   run: (execute: RunWithBody, body: readonly Buffer[]) => Promise<{ reply: Reply; answers: Answers }>,
 ) => Promise<Response>;
 
-/** @param sendTimeoutMs how long a client may pause while it reads a large answer. */
-export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeoutMs: number): HandleCall {
+/** @param sendLarge sends results that count in the memory account. */
+export function createHandleCall(execute: Execute, readBody: ReadBody, sendLarge: SendLarge): HandleCall {
   return async (c, run) => {
     const signal = c.get("gone");
     const body = await readBody(c.env.incoming, signal);
+    let held: Held | undefined;
     try {
       const { reply, answers } = await run(
         (what, timeoutMs) =>
@@ -53,9 +59,14 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendTimeo
           }),
         body.pieces,
       );
-      limitSending(c, reply, sendTimeoutMs);
-      return answer(reply, answers);
+      body.release();
+      if (reply.kind !== "result") throw failure(reply, answers);
+      held = reply.held;
+      const headers = { "Content-Type": "application/json", ...answers.result(reply) };
+      if (held === undefined) return bytesAnswer(reply.body, 200, headers);
+      return await sendLarge(c, reply.body, headers, held);
     } finally {
+      held?.release();
       body.release();
     }
   };
@@ -70,31 +81,22 @@ function clientOf(c: Context<AppEnv>): string {
   return socket[network];
 }
 
-/** Close the connection of a client that doesn't read its large answer, which would stay in memory forever. */
-function limitSending(c: Context<AppEnv>, reply: Reply, timeoutMs: number): void {
-  if (reply.kind !== "result" || reply.body.length <= largeAnswerBytes) return;
-  const { incoming, outgoing } = c.env;
-  const destroy = () => incoming.socket.destroy();
-  incoming.socket.setTimeout(timeoutMs, destroy);
-  outgoing.once("close", () => incoming.socket.off("timeout", destroy));
-}
-
-function answer(reply: Reply, answers: Answers): Response {
+function failure(reply: Exclude<Reply, Result>, answers: Answers): TabPyError {
   switch (reply.kind) {
-    case "result":
-      return answers.result(reply);
     case "raised":
-      throw answers.raised(reply.raised);
+      return answers.raised(reply.raised);
     case "rejected":
-      throw new TabPyError("bad-request", reply.rejected.message, { info: reply.rejected.info });
+      return new TabPyError("bad-request", reply.rejected.message, { info: reply.rejected.info });
+    case "too-large":
+      return outOfMemory();
     case "timed-out":
-      throw answers.timedOut();
+      return answers.timedOut();
     case "lost": {
       const { reason } = reply;
-      throw answers.lost(reason, { type: "WorkerLost", message: reason, line: null, frames: [] });
+      return answers.lost(reason, { type: "WorkerLost", message: reason, line: null, frames: [] });
     }
     case "cancelled":
-      throw new TabPyError("bad-request", "The client has gone");
+      return new TabPyError("bad-request", "The client has gone");
     default:
       return reply satisfies never;
   }

@@ -3,7 +3,6 @@
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
 import type { Raised, Reply } from "../executor/executor.ts";
-import { bytesAnswer } from "./answers.ts";
 import type { Answers, HandleCall } from "./call.ts";
 import { functionText } from "./function-text.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
@@ -22,7 +21,7 @@ export function evaluate(
   const functionLog = log.for("evaluate.ts");
   const reportsFunction = functionLog.isEnabled("INFO");
   const answers: Answers = {
-    result: (reply) => bytesAnswer(reply.body),
+    result: () => ({}),
     raised: raisedError,
     timedOut: () =>
       new TabPyError("timeout", `User defined script timed out. Timeout is set to ${timeoutText} s.`),
@@ -49,6 +48,7 @@ function evaluatedFunction(reply: Reply, body: readonly Buffer[]): string | unde
     case "result":
     case "raised":
       return reply.function;
+    case "too-large":
     case "timed-out":
     case "lost":
       return functionText(body);

@@ -1,6 +1,7 @@
 // Compresses responses for clients that accept gzip, from 1 KiB on: smaller ones would gain nothing. hono/compress has no
-// option for the level, and streams the body, which loses its Content-Length.
+// option for the level, and streams the body, which loses its Content-Length. Large results: large-answers.ts.
 
+import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gzip as compress, constants } from "node:zlib";
 import type { MiddlewareHandler } from "hono";
@@ -13,9 +14,7 @@ const acceptsGzip = /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?(
 /** Compresses responses on a thread of Node's pool, at zlib's fastest level. */
 export function gzip(): MiddlewareHandler<AppEnv> {
   return async function gzip(c, next) {
-    const accepted = c.env.incoming.headers["accept-encoding"];
-    if (typeof accepted !== "string" || !acceptsGzip.test(accepted) || c.env.incoming.method === "HEAD")
-      return next();
+    if (!isGzipAccepted(c.env.incoming) || c.env.incoming.method === "HEAD") return next();
     await next();
     // Every response has a Content-Length; small ones are passed on unchanged.
     if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding"))
@@ -28,4 +27,10 @@ export function gzip(): MiddlewareHandler<AppEnv> {
     c.res = undefined; // otherwise Hono merges the old headers into the new ones
     c.res = new Response(packed, { status, headers });
   };
+}
+
+/** Whether the client takes answers in gzip. */
+export function isGzipAccepted({ headers }: IncomingMessage): boolean {
+  const accepted = headers["accept-encoding"];
+  return typeof accepted === "string" && acceptsGzip.test(accepted);
 }

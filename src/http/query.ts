@@ -4,7 +4,6 @@
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
 import type { Resolution } from "../model.ts";
-import { bytesAnswer } from "./answers.ts";
 import type { Answers, HandleCall } from "./call.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
@@ -53,11 +52,11 @@ function modelOf(resolution: Resolution) {
 function answersFor(name: string, resolution: Resolution, timeoutText: string): Answers {
   const called = modelOf(resolution)?.name ?? name;
   return {
-    result: ({ body, etag }) => {
+    result: ({ etag }) => {
       if (resolution.kind === "unknown")
         throw new TabPyError("not-found", "UnknownURI", { info: `Endpoint '${name}' does not exist` });
       if (resolution.kind === "unusable") throw failed(resolution.name, resolution.reason);
-      return bytesAnswer(body, 200, etag === undefined ? {} : { Etag: etag });
+      return etag === undefined ? {} : { Etag: etag };
     },
     raised: (raised) =>
       raised.isNotLoaded

@@ -4,6 +4,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Authenticate } from "../auth/authenticate.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { Execute } from "../executor/executor.ts";
+import type { MemoryAccount } from "../memory-account.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { BodyLimits } from "./body.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
@@ -66,6 +67,8 @@ export interface AppOptions {
   readonly query: TimeLimit;
   /** For requests; `isGzipEnabled` also applies to answers, and `timeoutMs` to sending large ones. */
   readonly limits: BodyLimits;
+  /** Where bodies and answers count. */
+  readonly memory: MemoryAccount;
   readonly log: Logger;
   /** Whether the log names the caller of each request. */
   readonly isLogDetailed: boolean;

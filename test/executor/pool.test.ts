@@ -15,6 +15,7 @@ import type { Reply } from "../../src/executor/executor.ts";
 import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
 import type { Command } from "../../src/executor/process/interpreter.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { createLogger } from "../support/logger.ts";
 import { testPython } from "../support/interpreters.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
@@ -39,6 +40,7 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
     queueTimeoutMs: 60_000,
     workerMaxRequests: 0,
     workerMemoryBytes: 0,
+    memory: new MemoryAccount(2 ** 31),
     log: createLogger((line) => lines.push(line), "INFO", "pool.ts"),
     ...options,
   });

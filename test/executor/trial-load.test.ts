@@ -8,6 +8,7 @@ import { Pool } from "../../src/executor/pool.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
 import { TrialLoad } from "../../src/executor/trial-load.ts";
 import type { Worker } from "../../src/executor/worker.ts";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { createLogger } from "../support/logger.ts";
 import { testPython } from "../support/interpreters.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
@@ -32,6 +33,7 @@ async function startLoader(timeoutMs = 30_000): Promise<TestLoader> {
     queueTimeoutMs: 60_000,
     workerMaxRequests: 0,
     workerMemoryBytes: 0,
+    memory: new MemoryAccount(2 ** 31),
     log: createLogger(() => {}, "INFO", "pool.ts"),
   });
   await pool.start();

@@ -6,6 +6,7 @@ import { createApp } from "../../src/http/app.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import type { Call, Reply } from "../../src/executor/executor.ts";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { createLogger } from "../support/logger.ts";
 import type { PageData } from "../../src/web/page.ts";
 import { freePort } from "../support/network.ts";
@@ -84,12 +85,12 @@ export async function startApp(options: TestOptions = {}): Promise<AppServer> {
     staticPath: undefined,
     log: createLogger((line) => logLines.push(line), "INFO", "app.ts"),
     isLogDetailed: false,
+    memory: new MemoryAccount(16 * 1024 * 1024),
     ...options,
     evaluate: { isEnabled: true, timeoutMs: 30_000, timeoutText: "30", ...options.evaluate },
     query: { timeoutMs: undefined, timeoutText: "0", ...options.query },
     limits: {
       maxBytes: 1024 * 1024,
-      maxBufferedBytes: 16 * 1024 * 1024,
       timeoutMs: 60_000,
       isGzipEnabled: true,
       ...options.limits,

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { byteLength, type Reply } from "../../src/executor/executor.ts";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { type AppServer, type Request, result, startApp } from "./app-server.ts";
 
 const limit = 1000;
@@ -145,7 +146,7 @@ test("bodies that exceed TABPY_MAX_BUFFERED_MB together are answered with 503 un
   const finish = Promise.withResolvers<Reply>();
   let calls = 0;
   await using server = await startApp({
-    limits: { maxBufferedBytes: 1500 },
+    memory: new MemoryAccount(1500),
     execute: () => {
       if (++calls > 1) return Promise.resolve(result("2"));
       started.resolve();
@@ -171,7 +172,7 @@ test("bodies that exceed TABPY_MAX_BUFFERED_MB together are answered with 503 un
 });
 
 test("a refused body is released", async () => {
-  await using server = await startApp({ limits: { maxBytes: limit, maxBufferedBytes: 1500 } });
+  await using server = await startApp({ limits: { maxBytes: limit }, memory: new MemoryAccount(1500) });
   const headers = { "Content-Encoding": "gzip" };
   for (let turn = 0; turn < 5; turn++) {
     expect((await evaluate(server, { body: "n".repeat(900), headers })).status).toBe(400);

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { openRegistry } from "../registry/registry-folder.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type AppServer, startApp } from "./app-server.ts";
@@ -22,7 +23,8 @@ async function startUploads(): Promise<UploadServer> {
   const folder = temporaryFolder();
   const server = await startApp({
     endpoints: openRegistry({ folder: folder.path, maxArchiveBytes: 100_000 }).registry,
-    limits: { maxBytes: 100, maxBufferedBytes: 100 },
+    limits: { maxBytes: 100 },
+    memory: new MemoryAccount(1000),
   });
   return {
     server,

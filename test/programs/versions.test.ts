@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { FrameDecoder } from "../../src/executor/channel/frames.ts";
 import type { Header } from "../../src/executor/channel/messages.ts";
+import { MemoryAccount } from "../../src/memory-account.ts";
 import { bootProgram } from "../../src/programs/sources.ts";
 import { testOfAll } from "../support/all.ts";
 import { countCases, countTests } from "../support/counts.ts";
@@ -69,9 +70,14 @@ for (const interpreter of refused) {
         boot.exited,
       ]);
       const frames: { header: Header; bodyBytes: number }[] = [];
-      new FrameDecoder((header, body) => frames.push({ header, bodyBytes: body.length })).push(
-        Buffer.from(output),
+      const decoder = new FrameDecoder(
+        (header, body) => {
+          frames.push({ header, bodyBytes: body?.length ?? -1 });
+          return false;
+        },
+        new MemoryAccount(2 ** 31),
       );
+      decoder.push(Buffer.from(output));
       expect({ frames, errors, exitCode }).toEqual({
         frames: [
           {

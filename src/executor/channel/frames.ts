@@ -30,6 +30,7 @@
 // call after such a reply.
 
 import type { Writable } from "node:stream";
+import { free, type Held, type MemoryAccount, smallBytes } from "../../memory-account.ts";
 import { byteLength } from "../executor.ts";
 import type { Header } from "./messages.ts";
 
@@ -113,24 +114,36 @@ function keyedStart(key: string): string {
   return `{"key":"${key}",`;
 }
 
+/**
+ * Takes a frame. The body is undefined when there was no memory for it. `held` counts a large one in the memory account;
+ * true tells that the receiver releases it.
+ */
+export type OnFrame = (header: Header, body: Buffer | undefined, held: Held | undefined) => boolean;
+
 /** A frame whose body has arrived in part. */
 interface Opened {
   readonly header: Header;
-  readonly body: Buffer;
+  readonly bodyBytes: number;
+  /** Undefined: what arrives is discarded, because there is no memory for it. */
+  readonly body: Buffer | undefined;
+  readonly held: Held | undefined;
   filled: number;
 }
 
 /** Cuts a stream of bytes into frames. */
 export class FrameDecoder {
-  readonly #onFrame: (header: Header, body: Buffer) => void;
+  readonly #onFrame: OnFrame;
+  readonly #memory: MemoryAccount;
   /** The part of the lengths and the header that has arrived. */
   #started: Buffer = nothing;
   #opened: Opened | undefined;
   /** What each header begins with. */
   #start: Buffer = nothing;
 
-  constructor(onFrame: (header: Header, body: Buffer) => void) {
+  /** @param memory where bodies count, unless they are small. */
+  constructor(onFrame: OnFrame, memory: MemoryAccount) {
     this.#onFrame = onFrame;
+    this.#memory = memory;
   }
 
   /** Whether a frame has arrived in part. */
@@ -146,6 +159,14 @@ export class FrameDecoder {
   /** From now on accept only frames whose header begins with this key. */
   requireKey(key: string): void {
     this.#start = Buffer.from(keyedStart(key));
+  }
+
+  /** Discard a frame that has arrived in part. */
+  close(): void {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened?.body !== undefined) free([opened.body]);
+    opened?.held?.release();
   }
 
   /** Take the next bytes. Throws when they can't be a frame; the stream can't be read after that. */
@@ -177,24 +198,36 @@ export class FrameDecoder {
     this.#started = nothing;
     const header = JSON.parse(data.toString("utf8", 8, bodyStart));
     const end = bodyStart + bodyBytes;
+    const held = bodyBytes > smallBytes ? this.#memory.hold(bodyBytes) : undefined;
+    const isHeld = held !== undefined || bodyBytes <= smallBytes;
     if (data.length < end) {
-      this.#opened = { header, body: Buffer.allocUnsafe(bodyBytes), filled: 0 };
+      const body = isHeld ? Buffer.allocUnsafe(bodyBytes) : undefined;
+      this.#opened = { header, bodyBytes, body, held, filled: 0 };
       return data.subarray(bodyStart);
     }
-    this.#onFrame(header, data.subarray(bodyStart, end));
+    this.#pass(header, isHeld ? data.subarray(bodyStart, end) : undefined, held);
     return data.subarray(end);
   }
 
   /** Copy what has arrived to its place in the body; returns the rest of `chunk`. */
   #fill(opened: Opened, chunk: Buffer): Buffer {
-    const { header, body, filled } = opened;
-    const piece = chunk.subarray(0, body.length - filled);
-    body.set(piece, filled);
+    const { header, bodyBytes, body, held, filled } = opened;
+    const piece = chunk.subarray(0, bodyBytes - filled);
+    body?.set(piece, filled);
     opened.filled += piece.length;
-    if (opened.filled === body.length) {
+    if (opened.filled === bodyBytes) {
       this.#opened = undefined;
-      this.#onFrame(header, body);
+      this.#pass(header, body, held);
     }
     return chunk.subarray(piece.length);
+  }
+
+  #pass(header: Header, body: Buffer | undefined, held: Held | undefined): void {
+    let isTaken = false;
+    try {
+      isTaken = this.#onFrame(header, body, held);
+    } finally {
+      if (!isTaken) held?.release();
+    }
   }
 }

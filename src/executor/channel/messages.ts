@@ -2,6 +2,7 @@
 // message: a type here, a row in the comments of frames.ts and frames.py, a branch in worker.ts and in
 // programs/worker/main.py (for a question during a call, frames.py `ask`; for a kind of call, `callHeader` and `Call`).
 
+import type { Held } from "../../memory-account.ts";
 import type { Model } from "../../model.ts";
 import type { Call, Reply } from "../executor.ts";
 
@@ -146,12 +147,14 @@ export function callHeader(
 }
 
 /** The reply to a call, from its frame. Throws for a body that is not JSON where it must be. */
-export function parseReply(header: ReplyHeader, body: Buffer): Reply {
+export function parseReply(header: ReplyHeader, body: Buffer | undefined, held: Held | undefined): Reply {
+  if (body === undefined) return { kind: "too-large" };
   const text = header.function === undefined ? undefined : { function: header.function };
   if (header.kind === "result")
     return {
       kind: "result",
       body,
+      ...(held === undefined ? undefined : { held }),
       ...(header.etag === undefined ? undefined : { etag: header.etag }),
       ...text,
     };

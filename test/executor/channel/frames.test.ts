@@ -5,9 +5,11 @@ import {
   FrameDecoder,
   FrameWriter,
   maxBodyBytes,
+  type OnFrame,
 } from "../../../src/executor/channel/frames.ts";
 import type { Header } from "../../../src/executor/channel/messages.ts";
 import { byteLength } from "../../../src/executor/executor.ts";
+import { MemoryAccount } from "../../../src/memory-account.ts";
 import { testPython } from "../../support/interpreters.ts";
 
 interface Frame {
@@ -37,9 +39,20 @@ const headers: Header[] = [
 ];
 const bodies = ["", "x", "[1, 2]\0\n", "é".repeat(1000), "y".repeat(70_000)];
 
+/** A decoder with memory for everything. */
+function decoderOf(onFrame: (...frame: Parameters<OnFrame>) => void = () => {}): FrameDecoder {
+  return new FrameDecoder(
+    (...frame) => {
+      onFrame(...frame);
+      return false;
+    },
+    new MemoryAccount(2 ** 31),
+  );
+}
+
 function decodeAll(bytes: Uint8Array, chunkBytes: number): Frame[] {
   const frames: Frame[] = [];
-  const decoder = new FrameDecoder((header, body) => frames.push({ header, body: body.toString() }));
+  const decoder = decoderOf((header, body) => frames.push({ header, body: body?.toString() ?? "none" }));
   for (let at = 0; at < bytes.length; at += chunkBytes)
     decoder.push(Buffer.from(bytes.subarray(at, at + chunkBytes)));
   expect(decoder.isInsideFrame).toBe(false);
@@ -118,12 +131,12 @@ writer.write_reply(4, b"raised", b"{}", 6, {"leftovers": "threads"})
 });
 
 test("FrameDecoder refuses lengths that no valid frame has", () => {
-  const decoder = new FrameDecoder(() => {});
+  const decoder = decoderOf();
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(10, 0);
   lengths.writeUInt32LE(maxBodyBytes + 1, 4);
   expect(() => decoder.push(lengths)).toThrow("Not a frame");
-  expect(() => new FrameDecoder(() => {}).push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("Not a frame");
+  expect(() => decoderOf().push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("Not a frame");
 });
 
 test("FrameDecoder refuses a frame that doesn't begin with the required key, as soon as that is known", () => {
@@ -134,7 +147,7 @@ test("FrameDecoder refuses a frame that doesn't begin with the required key, as 
   const [short] = encodeFrame({} as Header, []);
   const found: Header[] = [];
   const decoder = () => {
-    const made = new FrameDecoder((each) => found.push(each));
+    const made = decoderOf((each) => found.push(each));
     made.requireKey("secret");
     return made;
   };
@@ -151,11 +164,55 @@ test("FrameDecoder refuses a frame that doesn't begin with the required key, as 
 
 test("FrameDecoder is inside a frame until its last byte has arrived", () => {
   const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.from("[1]")]));
-  const decoder = new FrameDecoder(() => {});
+  const decoder = decoderOf();
   decoder.push(Buffer.from(frame.subarray(0, frame.length - 1)));
   expect(decoder.isInsideFrame).toBe(true);
   decoder.push(Buffer.from(frame.subarray(frame.length - 1)));
   expect(decoder.isInsideFrame).toBe(false);
+});
+
+test("FrameDecoder discards a body for which there is no memory, and reads the next frame", () => {
+  const memory = new MemoryAccount(200_000);
+  const found: unknown[] = [];
+  const decoder = new FrameDecoder((header, body, held) => {
+    found.push([header.id, body?.length, held !== undefined, memory.usedBytes]);
+    return false;
+  }, memory);
+  const bytes = [70_000, 300_000, 10, 70_000].flatMap((length, id) =>
+    encodeFrame({ id, kind: "result", took: 5 }, [Buffer.alloc(length, "x")]),
+  );
+  const stream = Buffer.concat(bytes);
+  for (let at = 0; at < stream.length; at += 65_536) decoder.push(stream.subarray(at, at + 65_536));
+  expect(found).toEqual([
+    [0, 70_000, true, 70_000],
+    [1, undefined, false, 0],
+    [2, 10, false, 0],
+    [3, 70_000, true, 70_000],
+  ]);
+  expect(memory.usedBytes).toBe(0);
+});
+
+test("FrameDecoder counts a large body before it has arrived, until it is closed", () => {
+  const memory = new MemoryAccount(200_000);
+  const decoder = new FrameDecoder(() => false, memory);
+  const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.alloc(100_000, "x")]));
+  decoder.push(frame.subarray(0, 1000));
+  expect(memory.usedBytes).toBe(100_000);
+  decoder.close();
+  decoder.close();
+  expect(memory.usedBytes).toBe(0);
+});
+
+test("FrameDecoder releases a body whose receiver throws, but not one that is taken", () => {
+  const memory = new MemoryAccount(200_000);
+  const frame = Buffer.concat(encodeFrame({ id: 1, kind: "result", took: 5 }, [Buffer.alloc(100_000, "x")]));
+  const throwing = new FrameDecoder(() => {
+    throw new Error("not JSON");
+  }, memory);
+  expect(() => throwing.push(frame)).toThrow("not JSON");
+  expect(memory.usedBytes).toBe(0);
+  new FrameDecoder(() => true, memory).push(frame);
+  expect(memory.usedBytes).toBe(100_000);
 });
 
 test("frames.ts and frames.py start with the same comment", async () => {
