@@ -12,6 +12,7 @@ import type { PendingCall } from "./call.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
 import { callHeader, type Header, leftoverTexts, parseReply, type ReplyHeader } from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
+import { readInTurns } from "./channel/turns.ts";
 import type { Call } from "./executor.ts";
 import { Handshake } from "./handshake.ts";
 import { InFlight } from "./in-flight.ts";
@@ -89,7 +90,7 @@ export class Worker {
       (header, body, held) => this.#received(header, body, held),
       options.memory,
     );
-    this.#process.output.on("data", (chunk: Buffer) => this.#read(chunk));
+    readInTurns(this.#process.output, (chunk) => this.#read(chunk));
     const outputClosed = new Promise<unknown>((resolve) => {
       this.#process.output.on("close", resolve).on("error", resolve);
     });

@@ -11,7 +11,10 @@ import { free, Held, type MemoryAccount } from "../memory-account.ts";
 import { isGzipAccepted } from "./gzip.ts";
 import type { AppEnv } from "./types.ts";
 
-const pieceBytes = 256 * 1024;
+/** Written in one turn of the event loop. */
+const pieceBytes = 64 * 1024;
+/** Made in one step of the compression. */
+const packedBytes = 256 * 1024;
 /** How long a client may take nothing while its memory is needed. */
 const patienceMs = 3000;
 
@@ -77,7 +80,7 @@ async function pack(
 ): Promise<Pieces | undefined> {
   const pieces: Buffer[] = [];
   const packed: Pieces = { pieces, whole: pieces, held: new Held(memory) };
-  const gzip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: pieceBytes });
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: packedBytes });
   try {
     for await (const piece of Readable.from(body).pipe(gzip)) {
       pieces.push(piece);
