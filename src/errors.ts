@@ -27,7 +27,7 @@ export const errorStatus = {
   internal: 500,
   /**
    * The call can't be taken now: no worker for it (executor/call-queue.ts, pool.ts), no memory for its body
-   * (http/body.ts), or the state file is missing, locked or can't be written (registry/store.ts, file-lock.ts,
+   * or its result (http/body-errors.ts), or the state file is missing, locked or can't be written (registry/store.ts, file-lock.ts,
    * registry/storage.ts).
    */
   unavailable: 503,

@@ -264,7 +264,7 @@ export const settings = [
     name: "TABPY_MAX_BUFFERED_MB",
     type: megabytes(1, 1_048_576),
     default: "2048",
-    doc: "Total of the request bodies in memory; a request that would exceed it is answered with 503",
+    doc: "Total of bodies, inflated bodies, results and compressed answers in memory; a request that would exceed it is answered with 503",
     group: "Limits",
   },
   {
