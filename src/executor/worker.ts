@@ -204,6 +204,7 @@ export class Worker {
     this.#handshake.fail(reason);
     this.#questions.stop();
     this.#decoder.close();
+    this.#writer.close();
     const calls = this.#inFlight.close();
     // Only the first call has started: a reply to it would have come before the end of the channel.
     if (hasStarted) calls.shift()?.settle(reply ?? { kind: "lost", reason });

@@ -38,16 +38,17 @@ export function createBodyReader(limits: BodyLimits, memory: MemoryAccount): Rea
   const inflate = createInflate(limits.maxBytes);
   return async (request, gone) => {
     const isPacked = limits.isGzipEnabled && isGzip(request);
-    const body = await readAll(request, gone, limits, memory);
-    if (!isPacked) return body;
-    const held = new Held(memory);
+    const received = new Held(memory);
+    const pieces = await readAll(request, gone, limits, received);
+    if (!isPacked) return bodyOf(pieces, received);
+    const inflated = new Held(memory);
     try {
-      return bodyOf(await inflate(body.pieces, held, gone), held);
+      return bodyOf(await inflate(pieces, inflated, gone), inflated);
     } catch (error) {
-      held.release();
+      inflated.release();
       throw error;
     } finally {
-      body.release();
+      received.release(); // not freed: after an error a thread may still read the pieces
     }
   };
 }
@@ -72,12 +73,10 @@ function readAll(
   request: IncomingMessage,
   gone: AbortSignal,
   { maxBytes, timeoutMs }: BodyLimits,
-  memory: MemoryAccount,
-): Promise<Body> {
+  held: Held,
+): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const held = new Held(memory);
-    const body = bodyOf(chunks, held);
     let size = 0;
     let isComplete = false;
     const fail = (error: unknown) => {
@@ -85,7 +84,8 @@ function readAll(
       clearTimeout(timer);
       request.off("data", onData);
       request.resume(); // discards the rest, so that the client can read the response
-      body.release();
+      free(chunks);
+      held.release();
       reject(error);
     };
     const onData = (chunk: Buffer) => {
@@ -100,7 +100,7 @@ function readAll(
     request.on("end", () => {
       clearTimeout(timer);
       isComplete = true;
-      resolve(body);
+      resolve(chunks);
     });
     request.on("error", broken);
     gone.addEventListener("abort", broken, { once: true });

@@ -36,9 +36,10 @@ export function createSendLarge(memory: MemoryAccount, timeoutMs: number, isGzip
     const more: Record<string, string> = {};
     try {
       if (isGzipEnabled && isGzipAccepted(incoming)) {
+        answer = { ...answer, whole: [] }; // not freed: after an error a thread may still read the body
         const packed = await pack(answer.pieces, memory, c.get("gone"));
         if (packed !== undefined) {
-          release(answer);
+          release({ ...answer, whole: [body] });
           answer = packed;
           more["Content-Encoding"] = "gzip";
         }

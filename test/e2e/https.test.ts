@@ -266,3 +266,36 @@ test(
   },
   3 * testMs,
 );
+
+test(
+  "a large answer is complete for a client that reads with pauses, and waits outside of the server's memory",
+  async () => {
+    await using secure = await startSecure({ env: { TABPY_MAX_BUFFERED_MB: "64" } });
+    const body = JSON.stringify({ script: "return list(range(3_000_000))", data: {} });
+    const ca = readFileSync(secure.authority.caFile);
+    const chunks: Buffer[] = [];
+    let peakKb = 0;
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect({ port: secure.server.port, host: "127.0.0.1", ca }, () =>
+        socket.write(
+          `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: ${alice}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        ),
+      );
+      socket.on("data", (chunk) => {
+        const status = readFileSync(`/proc/${secure.server.pid}/status`, "utf8");
+        peakKb = Math.max(peakKb, Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]));
+        if (chunks.push(Buffer.from(chunk)) % 20 !== 0) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 1);
+      });
+      socket.on("error", reject);
+      socket.on("close", () => resolve());
+    });
+    const text = Buffer.concat(chunks).toString("latin1");
+    const numbers = JSON.parse(text.slice(text.indexOf("\r\n\r\n")));
+    expect(numbers.length).toBe(3_000_000);
+    expect(numbers.every((number: number, at: number) => number === at)).toBe(true);
+    expect(peakKb / 1024).toBeLessThan(170);
+  },
+  testMs,
+);

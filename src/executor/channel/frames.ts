@@ -69,6 +69,11 @@ export class FrameWriter {
     }
   }
 
+  /** Write nothing more: the memory of the bodies may be used again. */
+  close(): void {
+    this.#waiting.length = 0;
+  }
+
   #put(piece: Uint8Array): void {
     if (this.#stream.write(piece)) return;
     this.#isFull = true;
