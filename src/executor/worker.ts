@@ -280,7 +280,7 @@ export class Worker {
     }
     if (header.kind === "returned" && pending.notAfterMs === undefined) {
       this.#endOutOfTurn(header); // it was sent without a lease
-      return;
+      return false;
     }
     // Before the call leaves the line: should a script have written the frame, the body may be anything.
     const reply = header.kind === "returned" ? undefined : parseReply(header, body, held);
