@@ -4,6 +4,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
+import { addressOf } from "./access-log.ts";
+import { Turns } from "./turns.ts";
 
 /** Requests of one connection that are handled at a time; further ones, which are pipelined, wait their turn. */
 const maxRunning = 4;
@@ -12,12 +14,16 @@ const maxRunning = 4;
  * a client has sent, and meanwhile nobody else is served (10 s for 20,000 requests).
  */
 const maxWaiting = 96;
+/** First requests of new connections that run per turn of the event loop. */
+const newPerTurn = 8;
 const pollMs = 20;
 /** Without a connection for so many polls, nothing more is expected to arrive. */
 const quietPolls = 4;
 
 /** One connection. A collection of all running requests would cost the garbage collector a third more per request. */
 interface Connection {
+  /** Whether its first request has not run yet: it waits for a turn (turns.ts), and those that follow behind it. */
+  isNew: boolean;
   /** How many requests run: more than one when they are pipelined. */
   running: number;
   /** The last request that runs. */
@@ -34,6 +40,7 @@ interface Exchange {
 }
 
 export class Connections {
+  readonly #turns = new Turns(newPerTurn);
   readonly #run: (request: IncomingMessage, response: ServerResponse) => void;
   /** Those that have sent something; Node's server keeps the others. */
   readonly #open = new Map<Duplex, Connection>();
@@ -53,11 +60,22 @@ export class Connections {
     const connection = this.#of(request.socket);
     if (this.#isEndAnnounced) announce(connection, response);
     connection.response = response;
-    if (connection.running < maxRunning) this.#start(connection, request, response);
-    else if ((connection.waiting?.length ?? 0) < maxWaiting) {
-      connection.waiting ??= [];
-      connection.waiting.push({ request, response });
-    } else request.socket.destroy();
+    if (!connection.isNew && connection.running < maxRunning) {
+      this.#start(connection, request, response);
+      return;
+    }
+    if ((connection.waiting?.length ?? 0) >= maxWaiting) request.socket.destroy();
+    else if (connection.waiting !== undefined) connection.waiting.push({ request, response });
+    else {
+      connection.waiting = [{ request, response }];
+      if (connection.isNew) this.#turns.add(addressOf(request.socket), () => this.#startNew(connection));
+    }
+  }
+
+  #startNew(connection: Connection): void {
+    connection.isNew = false;
+    for (const { request, response } of connection.waiting?.splice(0, maxRunning) ?? [])
+      if (!request.socket.destroyed) this.#start(connection, request, response);
   }
 
   ended({ socket }: IncomingMessage): void {
@@ -81,7 +99,8 @@ export class Connections {
   }
 
   isBusy(socket: Duplex): boolean {
-    return (this.#open.get(socket)?.running ?? 0) > 0;
+    const connection = this.#open.get(socket);
+    return connection !== undefined && (connection.running > 0 || (connection.waiting?.length ?? 0) > 0);
   }
 
   /** From now on responses say `Connection: close`: of pipelined requests only that to the last one. */
@@ -115,7 +134,7 @@ export class Connections {
   async drained(limitMs: number, halfSentMs: number): Promise<void> {
     const dropAt = performance.now() + halfSentMs;
     await until(limitMs, () => {
-      const busy = [...this.#open].filter(([, { running }]) => running > 0);
+      const busy = [...this.#open].filter(([socket]) => this.isBusy(socket));
       if (performance.now() >= dropAt)
         for (const [socket, { request }] of busy)
           if (request !== undefined && isHalfSent(request)) socket.destroy();
@@ -126,7 +145,13 @@ export class Connections {
   #of(socket: Duplex): Connection {
     const known = this.#open.get(socket);
     if (known !== undefined) return known;
-    const connection = { running: 0, request: undefined, response: undefined, waiting: undefined };
+    const connection = {
+      isNew: true,
+      running: 0,
+      request: undefined,
+      response: undefined,
+      waiting: undefined,
+    };
     this.#open.set(socket, connection);
     socket.on("close", () => this.#open.delete(socket));
     return connection;

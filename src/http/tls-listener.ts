@@ -7,6 +7,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { addressOf } from "./access-log.ts";
+import { Turns } from "./turns.ts";
 
 /** PEM texts, the key without passphrase, and the oldest accepted version. */
 export interface TlsOptions {
@@ -38,6 +40,10 @@ interface Connection {
 
 /** Interval of the checks for slow connections. */
 const checkMs = 500;
+/** Each takes about a millisecond with a key of RSA 2048. */
+const handshakesPerTurn = 1;
+/** Of one address; further connections are reset. */
+const maxWaitingHandshakes = 256;
 /** The first byte of a TLS connection: the type of a handshake record (RFC 8446, 5.1). */
 const handshakeByte = 0x16;
 const plainBody =
@@ -78,6 +84,7 @@ export class TlsListener {
   readonly #front: NetServer;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
+  readonly #handshakes = new Turns(handshakesPerTurn, maxWaitingHandshakes);
   #context: SecureContext;
   #timer: NodeJS.Timeout | undefined;
 
@@ -131,8 +138,12 @@ export class TlsListener {
         return;
       }
       raw.pause();
-      raw.unshift(first);
-      this.#secure(connection);
+      const secure = () => {
+        if (raw.destroyed) return;
+        raw.unshift(first);
+        this.#secure(connection);
+      };
+      if (!this.#handshakes.add(addressOf(raw), secure)) raw.resetAndDestroy();
     });
   }
 

@@ -13,6 +13,10 @@ export interface Attack {
   /** Settings of the server. */
   readonly env?: Readonly<Record<string, string>>;
   readonly config?: string;
+  /** The honest client's Authorization header. */
+  readonly authorization?: string;
+  /** Whether the honest client uses https; `env` makes the server do so. */
+  readonly isSecure?: boolean;
   /** Attacks until `seconds` are over, by sockets of this process or by processes of its own. */
   readonly run: (server: Server, seconds: number) => Promise<void>;
   readonly seconds?: number;
@@ -35,17 +39,21 @@ export async function measureAttack(
   python: string,
   folder: string,
 ): Promise<Damage> {
-  const { env = {}, config, seconds = 8 } = attack;
+  const { env = {}, config, authorization = "", isSecure = false, seconds = 8 } = attack;
+  const honestArgs = [authorization, isSecure ? "tls" : ""];
   const options = config === undefined ? { env } : { env, config };
   const server = await startServer(binary, python, folder, options);
   try {
-    await waiting(server.port, 1); // the workers have started
+    await waiting(server.port, 1, honestArgs); // the workers have started
     const idleMb = residentMb(server.pid);
     let peakMb = idleMb;
     const sampling = setInterval(() => {
       peakMb = Math.max(peakMb, residentMb(server.pid));
     }, sampleMs);
-    const [honest] = await Promise.all([waiting(server.port, seconds), attack.run(server, seconds)]);
+    const [honest] = await Promise.all([
+      waiting(server.port, seconds, honestArgs),
+      attack.run(server, seconds),
+    ]);
     clearInterval(sampling);
     await Bun.sleep(restMs);
     return { idleMb, peakMb, laterMb: residentMb(server.pid), honest };
@@ -54,8 +62,9 @@ export async function measureAttack(
   }
 }
 
-async function waiting(port: number, seconds: number): Promise<Waiting> {
-  const child = spawn(process.execPath, [join(import.meta.dir, "honest.ts"), String(port), String(seconds)], {
+async function waiting(port: number, seconds: number, others: readonly string[]): Promise<Waiting> {
+  const args = [join(import.meta.dir, "honest.ts"), String(port), String(seconds), ...others];
+  const child = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const chunks: Buffer[] = [];

@@ -1,7 +1,9 @@
 // An honest client beside an attack: one connection from an address of its own, a small call every 5 ms. It runs as a
-// process of its own, so that the attacker's work doesn't count as waiting. Usage: honest.ts PORT SECONDS; prints JSON.
+// process of its own, so that the attacker's work doesn't count as waiting. Usage: honest.ts PORT SECONDS [AUTHORIZATION
+// [tls]], with the value of that header, "" for none, and "tls" for a server with https; prints JSON.
 
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { atShare } from "../load.ts";
 
 export interface Waiting {
@@ -18,19 +20,19 @@ const timeoutMs = 30_000;
 const body =
   '{"data":{"_arg1":[1.2345678901234567,2.3456789012345678]},"script":"return [x * 2 for x in _arg1]"}';
 
-let socket: ReturnType<typeof connect> | undefined;
+const [port = "0", seconds = "1", authorization = "", scheme = ""] = process.argv.slice(2);
+const request = `POST /evaluate HTTP/1.1\r\nHost: localhost\r\n${authorization === "" ? "" : `Authorization: ${authorization}\r\n`}Content-Length: ${body.length}\r\n\r\n${body}`;
 
-if (import.meta.main) {
-  const [port, seconds] = process.argv.slice(2).map(Number);
-  console.log(JSON.stringify(await measure(port ?? 0, seconds ?? 1)));
-}
+let socket: Socket | undefined;
 
-async function measure(port: number, seconds: number): Promise<Waiting> {
+if (import.meta.main) console.log(JSON.stringify(await measure(Number(seconds))));
+
+async function measure(seconds: number): Promise<Waiting> {
   const times: number[] = [];
   let failed = 0;
   for (const end = performance.now() + seconds * 1000; performance.now() < end; await Bun.sleep(pauseMs)) {
     const began = performance.now();
-    const isRight = await ask(port);
+    const isRight = await ask();
     times.push(performance.now() - began);
     if (!isRight) failed++;
   }
@@ -45,9 +47,9 @@ async function measure(port: number, seconds: number): Promise<Waiting> {
 }
 
 /** Whether the answer is right; a connection that has ended is opened again by the next call. */
-function ask(port: number): Promise<boolean> {
+function ask(): Promise<boolean> {
   return new Promise((resolve) => {
-    socket ??= connect({ port, host: "127.0.0.1", localAddress: "127.0.0.9" }).setNoDelay(true);
+    socket ??= open().setNoDelay(true);
     const current = socket;
     let received = "";
     const finish = (isRight: boolean) => {
@@ -69,8 +71,11 @@ function ask(port: number): Promise<boolean> {
         );
       else if (/^HTTP\/1.1 (?!200)/.test(received)) finish(false);
     });
-    current.write(
-      `POST /evaluate HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
+    current.write(request);
   });
+}
+
+function open(): Socket {
+  const from = { port: Number(port), host: "127.0.0.1", localAddress: "127.0.0.9" };
+  return scheme === "tls" ? connectTls({ ...from, rejectUnauthorized: false }) : connect(from);
 }

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { stopAll } from "../processes.ts";
 import { type Attack, measureAttack } from "./attack.ts";
+import { connectionAttacks } from "./connections.ts";
 import { memoryAttacks } from "./memory.ts";
 import { turnAttacks } from "./turns.ts";
 
-const attacks: readonly Attack[] = [...memoryAttacks, ...turnAttacks];
+const attacks: readonly Attack[] = [...connectionAttacks, ...memoryAttacks, ...turnAttacks];
 
 const root = join(import.meta.dir, "../../..");
 const binary = resolve(process.env.TABPY_TEST_BINARY ?? join(root, "dist/tabpy"));
