@@ -11,6 +11,7 @@ import { configError } from "./errors.ts";
 import { createApp } from "./http/app.ts";
 import { infoBody, pageData } from "./http/info.ts";
 import { boundConnections, createRefusals } from "./http/open-files.ts";
+import { RefusalLog } from "./http/refusal-log.ts";
 import { HttpServer } from "./http/server.ts";
 import { expiryWatch, loadTls } from "./http/tls.ts";
 import { type Service, startAll, stopAll } from "./lifecycle.ts";
@@ -76,6 +77,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
     config.loadTimeoutMs,
   );
   const bcrypt = new Bcrypt();
+  const refusalLog = new RefusalLog(log.for("audit.ts").named("tabpy.audit"));
   const app = createApp({
     service,
     staticPath: config.staticPath,
@@ -91,6 +93,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
             failuresPerAddress: config.loginFailuresPerAddress,
             now: () => performance.now(),
           }),
+    refusalLog,
     allowedHosts: config.allowedHosts ?? (config.isLoopbackOnly ? new Set() : undefined),
     evaluate: {
       isEnabled: config.isEvaluateEnabled,
@@ -115,7 +118,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   const onRefused = createRefusals(maxConnections, (message) => serverLog.warning(message));
   const server = new HttpServer({ ...config, maxConnections, onRefused, fetch: app.fetch, tls });
   const parts: Reloadable[] = [];
-  const services: Service[] = [bcrypt, executor, registry, server];
+  const services: Service[] = [bcrypt, executor, registry, refusalLog, server];
   if (users !== undefined) parts.push({ what: "password file", files: [users.path], reload: users.reload });
   if (config.tls !== undefined) {
     parts.push(certificateOf(config.tls, server, log.for("tls.ts")));

@@ -101,7 +101,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.onError((error, c) => {
     const fault = faultText(error);
     if (fault !== undefined) c.get("log").error(`${c.req.method} ${c.req.path} failed: ${fault}`);
-    if (log.isEnabled("ERROR") && !c.get("gone").aborted) c.get("log").error(respondingText(error));
+    if (log.isEnabled("ERROR") && !c.get("gone").aborted && c.get("isSummedUp") !== true)
+      c.get("log").error(respondingText(error));
     return errorAnswer(error);
   });
   return app;

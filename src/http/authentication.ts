@@ -9,12 +9,15 @@ import { TabPyError } from "../errors.ts";
 import { addressOf, logCaller } from "./access-log.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged as `tabpy.audit`. */
+/** Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged in refusal-log.ts. */
 export function authentication(
-  { authenticate, isLogDetailed, log }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "log">,
+  {
+    authenticate,
+    isLogDetailed,
+    refusalLog,
+  }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "refusalLog">,
   realm: string,
 ): MiddlewareHandler<AppEnv> {
-  const auditLog = log.for("audit.ts").named("tabpy.audit");
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
   const decided = (c: Context<AppEnv>) => {
     if (isLogDetailed) logCaller(c);
@@ -34,8 +37,8 @@ export function authentication(
       return next();
     }
     const { incoming } = c.env;
-    auditLog.warning(`Refused ${callText(incoming)} from ${addressOf(incoming.socket)}: ${verdict.why}`);
-    decided(c);
+    if (refusalLog.refused(callText(incoming), addressOf(incoming.socket), verdict.why)) decided(c);
+    else c.set("isSummedUp", true);
     throw refusal(verdict, challenge);
   };
   const fail = (error: unknown, c: Context<AppEnv>) => {

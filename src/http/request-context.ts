@@ -27,7 +27,7 @@ export function requestContext(
     outgoing.on("close", () => {
       const isGone = !outgoing.writableFinished;
       if (isGone) controller.abort();
-      logAccess?.(c.env, callId, startedMs, isGone);
+      if (c.get("isSummedUp") !== true) logAccess?.(c.env, callId, startedMs, isGone);
     });
     for (const [name, value] of fixed) outgoing.setHeader(name, value);
     outgoing.setHeader("X-Request-ID", callId);

@@ -7,6 +7,7 @@ import type { Execute } from "../executor/executor.ts";
 import type { MemoryAccount } from "../memory-account.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { BodyLimits } from "./body.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import type { ServiceInfo } from "../registry/service-info.ts";
 import type { PageData } from "../web/page.ts";
 
@@ -22,6 +23,8 @@ export interface AppEnv {
     gone: AbortSignal;
     /** The user who has logged in, as the password file spells the name; undefined without a password file. */
     user: string | undefined;
+    /** Whether this request was only counted by the log of refusals, and so has no line of its own anywhere. */
+    isSummedUp: boolean | undefined;
   };
 }
 
@@ -55,6 +58,7 @@ export interface AppOptions {
   readonly execute: Execute;
   /** Undefined without a password file: every request is allowed. */
   readonly authenticate: Authenticate | undefined;
+  readonly refusalLog: RefusalLog;
   /** Where no password is asked for, requests with another Host are refused, unless it is loopback; undefined: none are. */
   readonly allowedHosts: ReadonlySet<string> | undefined;
   /** The body of `GET /info`. */

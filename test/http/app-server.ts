@@ -3,6 +3,7 @@
 
 import { connect } from "node:net";
 import { createApp } from "../../src/http/app.ts";
+import { RefusalLog } from "../../src/http/refusal-log.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import type { AppOptions, EndpointService } from "../../src/http/types.ts";
 import type { Call, Reply } from "../../src/executor/executor.ts";
@@ -75,15 +76,17 @@ export async function startApp(options: TestOptions = {}): Promise<AppServer> {
   const logLines: string[] = [];
   const port = await freePort();
   const execute = options.execute ?? (async () => result("1"));
+  const log = createLogger((line) => logLines.push(line), "INFO", "app.ts");
   const app = createApp({
     service,
+    refusalLog: new RefusalLog(log.for("audit.ts").named("tabpy.audit")),
     authenticate: undefined,
     allowedHosts: undefined,
     info: {},
     endpoints: noEndpoints,
     page: () => pageData,
     staticPath: undefined,
-    log: createLogger((line) => logLines.push(line), "INFO", "app.ts"),
+    log,
     isLogDetailed: false,
     memory: new MemoryAccount(16 * 1024 * 1024),
     ...options,
