@@ -41,14 +41,24 @@ function openFiles(): { limit: number; open: number } {
   }
 }
 
-/** Counts refused connections, and reports them through `warn` once a minute at most. */
-export function createRefusals(maxConnections: number, warn: (message: string) => void): () => void {
+/**
+ * Counts refused connections, and reports them through `warn` once a minute at most. With an address, it was this one
+ * that has too many.
+ */
+export function createRefusals(
+  maxConnections: number,
+  warn: (message: string) => void,
+): (address?: string) => void {
   let count = 0;
   let nextMs = 0;
-  return () => {
+  return (address) => {
     count++;
     if (performance.now() < nextMs) return;
     nextMs = performance.now() + warnEveryMs;
-    warn(`All ${maxConnections} connections are in use: further ones are closed at once, ${count} until now`);
+    const full =
+      address === undefined
+        ? `All ${maxConnections} connections are in use`
+        : `Too many of ${maxConnections} connections are those of ${address}`;
+    warn(`${full}: further ones are closed at once, ${count} until now`);
   };
 }

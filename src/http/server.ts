@@ -1,10 +1,13 @@
 // The listening HTTP or HTTPS server, its limits against hostile clients, and its graceful shutdown.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { errnoOf, TabPyError } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
+import { addressOf } from "./access-log.ts";
+import { AddressShare } from "./address-share.ts";
 import { errorAnswer } from "./answers.ts";
 import { Connections } from "./connections.ts";
 import { TlsListener, type TlsOptions } from "./tls-listener.ts";
@@ -16,8 +19,8 @@ export interface ServerOptions {
   /** PEM texts and minimum version; undefined for plain HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly maxConnections: number;
-  /** Called for each connection that is closed because there are too many. */
-  readonly onRefused?: () => void;
+  /** Called for each connection that is closed because there are too many, in all or from this address. */
+  readonly onRefused?: (address?: string) => void;
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -81,6 +84,12 @@ export class HttpServer implements Service {
   async start(): Promise<void> {
     const { host, port } = this.#options;
     const listener = this.#tls?.front ?? this.#server;
+    const share = new AddressShare(this.#options.maxConnections);
+    listener.on("connection", (socket: Socket) => {
+      if (share.take(socket)) return;
+      this.#options.onRefused?.(addressOf(socket));
+      socket.destroy();
+    });
     listener.on("drop", () => this.#options.onRefused?.());
     await new Promise<void>((resolve, reject) => {
       listener.once("error", (error: Error) => reject(cannotListen(error, host, port)));

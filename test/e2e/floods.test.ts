@@ -7,6 +7,7 @@ import { connect as connectTls } from "node:tls";
 import { createAuthority } from "../support/certificates.ts";
 import { passwordHash } from "../support/password-hash.ts";
 import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const testMs = 60_000;
@@ -56,7 +57,7 @@ test(
     using file = passwordFile();
     await using server = await startServer({
       init: { headers: alice },
-      env: { TABPY_WORKERS: "1", TABPY_PWD_FILE: file.path },
+      env: { TABPY_WORKERS: "1", TABPY_PWD_FILE: file.path, TABPY_MAX_CONNECTIONS: "400" },
     });
     const idle = descriptorsOf(server.pid);
     let most = 0;
@@ -112,6 +113,7 @@ test(
       init: { tls: { ca: Bun.file(authority.caFile) } },
       env: {
         TABPY_WORKERS: "1",
+        TABPY_MAX_CONNECTIONS: "400",
         TABPY_TRANSFER_PROTOCOL: "https",
         TABPY_CERTIFICATE_FILE: certificateFile,
         TABPY_KEY_FILE: keyFile,
@@ -176,3 +178,39 @@ test(
   },
   testMs,
 );
+
+// Before: 64 connections from one address were all that the server accepts. Now: 57 of them.
+for (const scheme of ["http", "https"] as const)
+  test(
+    `an address that opens as many connections as it can leaves some to others, with ${scheme}`,
+    async () => {
+      using authority = createAuthority();
+      const { certificateFile, keyFile } = authority.make("server");
+      await using server = await startServer({
+        scheme,
+        init: { tls: { ca: Bun.file(authority.caFile) }, headers: { Connection: "close" } },
+        env: {
+          TABPY_WORKERS: "1",
+          TABPY_MAX_CONNECTIONS: "64",
+          TABPY_TRANSFER_PROTOCOL: scheme,
+          ...(scheme === "https" ? { TABPY_CERTIFICATE_FILE: certificateFile, TABPY_KEY_FILE: keyFile } : {}),
+        },
+      });
+      let closed = 0;
+      const sockets = Array.from({ length: 100 }, () => {
+        const from = { port: server.port, host: "127.0.0.1", localAddress: "127.0.0.2" };
+        const socket = connect(from);
+        socket.on("connect", () => socket.write(scheme === "http" ? "G" : "\x16")); // what a request, a handshake begins with
+        return socket.on("error", () => {}).on("close", () => closed++);
+      });
+      try {
+        await server.waitForLog(/Too many of 64 connections are those of 127\.0\.0\.2: further ones/);
+        await until("connections that are closed", () => closed >= 100 - 58);
+        expect((await server.evaluate("return 1")).status).toBe(200);
+        expect(closed).toBeLessThan(100);
+      } finally {
+        for (const socket of sockets) socket.destroy();
+      }
+    },
+    testMs,
+  );
