@@ -23,7 +23,7 @@ const kinds: Record<
     once(
       connect(from),
       (socket) => socket.write("GET /info HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
-      "end",
+      "data",
     ),
   handshake: (from) => once(connectTls({ ...from, rejectUnauthorized: false }), () => {}, "secureConnect"),
   guess: (from) =>
@@ -42,7 +42,7 @@ function once(socket: Socket, begin: (socket: Socket) => void, event: string): P
   return new Promise((resolve) => {
     const finish = (isDone: boolean) => {
       socket.removeAllListeners().on("error", () => {});
-      if (isDone && event !== "end")
+      if (isDone && kind !== "close")
         socket.resetAndDestroy(); // leaves no TIME_WAIT, of which a flood would run out of ports
       else socket.destroy();
       resolve(isDone);
