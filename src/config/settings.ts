@@ -278,7 +278,7 @@ export const settings = [
     name: "TABPY_HEADER_TIMEOUT",
     type: seconds(0.1),
     default: "20",
-    doc: "Seconds within which the headers of a request must arrive",
+    doc: "Seconds within which the headers of a request must arrive; over plain HTTP 7 at most",
     group: "Limits",
   },
   {

@@ -14,7 +14,7 @@ const acceptsGzip = /(^|[\s,])(gzip|\*)\s*(;\s*q=(0\.\d*[1-9]\d*|1(\.0*)?)\s*)?(
 /** Compresses responses on a thread of Node's pool, at zlib's fastest level. */
 export function gzip(): MiddlewareHandler<AppEnv> {
   return async function gzip(c, next) {
-    if (!isGzipAccepted(c.env.incoming) || c.env.incoming.method === "HEAD") return next();
+    if (!isGzipAccepted(c.env.incoming)) return next();
     await next();
     // Every response has a Content-Length; small ones are passed on unchanged.
     if (Number(c.res.headers.get("Content-Length") ?? 0) < minBytes || c.res.headers.has("Content-Encoding"))

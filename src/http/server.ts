@@ -31,6 +31,11 @@ export interface ServerOptions {
 const maxHeaderBytes = 32 * 1024;
 /** Errors that end a request whose headers have arrived already; HPE_STRICT is a chunk of another size than announced. */
 const inBody = new Set(["ERR_HTTP_REQUEST_TIMEOUT", "HPE_INVALID_CHUNK_SIZE", "HPE_STRICT"]);
+/**
+ * Bun closes a connection that has not sent the headers of its first request after 8 to 12 s, without an answer, and no
+ * option of Node's changes that. So they are answered with 408 before.
+ */
+const longestHeaderTimeoutMs = 7000;
 /** Interval of the checks for slow connections. */
 const checkIntervalMs = 500;
 /** How long after the begin of a stop connections are accepted and requests on open ones served. */
@@ -126,7 +131,7 @@ export class HttpServer implements Service {
 function createHttpServer(options: ServerOptions): Server {
   return createServer({
     maxHeaderSize: maxHeaderBytes,
-    headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs), // Node throws when it is longer
+    headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs, longestHeaderTimeoutMs), // Node throws when it is longer than requestTimeout
     requestTimeout: options.requestTimeoutMs,
     connectionsCheckingInterval: checkIntervalMs,
   });

@@ -24,8 +24,12 @@ function canListen(port: number): Promise<boolean> {
   });
 }
 
-/** Send `bytes` and whatever `more` writes; resolves with all that was received when the connection has closed. */
-export function sendRaw(port: number, bytes: string, more?: (socket: Socket) => void): Promise<string> {
+/** Send `bytes` and whatever `more` writes; resolves with all that was received, as Latin-1, when the connection has closed. */
+export function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  more?: (socket: Socket) => void,
+): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
     const socket = connect(port, "127.0.0.1", () => {
@@ -33,7 +37,7 @@ export function sendRaw(port: number, bytes: string, more?: (socket: Socket) => 
       more?.(socket);
     });
     socket.on("data", (chunk) => {
-      answer += chunk;
+      answer += chunk.toString("latin1");
     });
     socket.on("error", () => {});
     socket.on("close", () => resolve(answer));
