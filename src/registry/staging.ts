@@ -3,7 +3,7 @@
 // completely or not at all.
 
 import { createWriteStream } from "node:fs";
-import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
+import { lstat, mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -14,6 +14,8 @@ import { isEndpointName } from "./endpoint.ts";
 import { storageError } from "./storage.ts";
 
 const versionPattern = /^[1-9]\d{0,8}$/;
+/** How often an upload makes its folder again that somebody has removed. */
+const moveTries = 10;
 
 /** A folder to deploy from. */
 export interface Source {
@@ -81,7 +83,9 @@ export class Staging {
 
   /** Remove everything that was staged for `name`. */
   async remove(name: string): Promise<void> {
-    if (isEndpointName(name)) await rm(dirname(this.folderOf(name, "1")), { recursive: true, force: true });
+    if (!isEndpointName(name)) return;
+    const folder = dirname(this.folderOf(name, "1"));
+    await rm(folder, { recursive: true, force: true, maxRetries: moveTries, retryDelay: 1 }); // an upload may add to it
   }
 
   /** Refuse an upload by its Content-Length, before it is read. Throws TabPyError `too-large`. */
@@ -92,6 +96,7 @@ export class Staging {
   /** Remove temporary files of servers that were killed. */
   async sweep(): Promise<void> {
     const root = join(this.path, "endpoints");
+    await sweepFolder(this.path);
     const versions = await readdir(root, { withFileTypes: true, recursive: true }).catch(() => []);
     for (const entry of versions.filter((one) => one.isDirectory())) {
       await sweepFolder(join(entry.parentPath, entry.name));
@@ -115,23 +120,23 @@ export class Staging {
     }
     const folder = this.folderOf(name, version);
     const place = join(folder, archiveName);
-    const temporary = temporaryBeside(place);
+    // Not in the folder of the version, which a removal of the function or another upload's end may take away meanwhile.
+    const temporary = temporaryBeside(join(this.path, archiveName));
     try {
-      await mkdir(folder, { recursive: true });
+      await mkdir(this.path, { recursive: true });
       await pipeline(bytes, limit(this.#maxBytes), createWriteStream(temporary, { flags: "wx" }));
       await syncFile(temporary);
-      await rename(temporary, place);
-      await syncFolder(folder);
+      await moveInto(folder, temporary, place);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
-      await removeEmpty(folder, this.path);
       if (error instanceof TabPyError) throw error;
       if (errnoOf(error) === "ERR_STREAM_PREMATURE_CLOSE" || errnoOf(error) === "ECONNRESET") {
         throw new TabPyError("bad-request", "The upload ended early", { cause: error });
       }
       throw storageError(place, error);
     }
-    this.#uploaded.add(await realpath(folder));
+    const stored = await realpath(folder).catch(() => undefined); // undefined when it was removed since
+    if (stored !== undefined) this.#uploaded.add(stored);
     return folder;
   }
 }
@@ -140,15 +145,20 @@ function isBelow(path: string, folder: string): boolean {
   return path.startsWith(folder + sep);
 }
 
-/** Remove empty folders from `folder` upwards, without `top`. */
-async function removeEmpty(folder: string, top: string): Promise<void> {
-  for (let path = folder; isBelow(path, top); path = dirname(path)) {
-    const isGone = await rmdir(path).then(
-      () => true,
-      () => false,
-    );
-    if (!isGone) return;
+/** Move an archive to its place in `folder`, which is made, as often as somebody removes it in between. */
+async function moveInto(folder: string, from: string, place: string): Promise<void> {
+  for (let left = moveTries; ; left--) {
+    try {
+      await mkdir(folder, { recursive: true });
+      await rename(from, place);
+      break;
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || left === 0) throw error;
+    }
   }
+  await syncFolder(folder).catch((error) => {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  });
 }
 
 function limit(maxBytes: number): Transform {

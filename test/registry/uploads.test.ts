@@ -38,6 +38,20 @@ test("receive() replaces an earlier upload", async () => {
   expect(readFileSync(join(staging.folderOf("f", "1"), "pickle_archive"), "utf8")).toBe("second");
 });
 
+test("receive() stores an upload also when its function is removed, or another upload of it fails, meanwhile", async () => {
+  using folder = temporaryFolder();
+  const staging = new Staging(folder.path, 100);
+  const bytes = async function* () {
+    yield Buffer.from("first ");
+    await staging.remove("f");
+    const other = Readable.from([Buffer.alloc(101)]);
+    await expect(staging.receive("f", "1", other)).rejects.toMatchObject({ code: "too-large" });
+    yield Buffer.from("second");
+  };
+  const path = await staging.receive("f", "1", Readable.from(bytes()));
+  expect(readFileSync(join(path, "pickle_archive"), "utf8")).toBe("first second");
+});
+
 test("receive() accepts an empty upload", async () => {
   using folder = temporaryFolder();
   const path = await new Staging(folder.path, 100).receive("f", "1", Readable.from([]));
@@ -161,7 +175,8 @@ test("an upload during a deployment from the same folder is stored completely", 
   const bytes = new Readable({ read() {} });
   bytes.push("sec");
   const upload = one.registry.receiveUpload("f", "1", bytes, 0);
-  while (readdirSync(path).length < 2) await new Promise((resolve) => setImmediate(resolve));
+  while (readdirSync(join(one.folder, "staging")).length < 2)
+    await new Promise((resolve) => setImmediate(resolve));
   await one.registry.add({ name: "f", type: "model", src_path: path });
   bytes.push("ond");
   bytes.push(null);
@@ -178,7 +193,7 @@ test("a start removes temporary files of killed servers, and none that are in us
   await using one = openRegistry();
   await one.add("f", "code");
   const path = await one.registry.receiveUpload("f", "9", Readable.from([Buffer.from("upload")]), 0);
-  const folders = [one.folder, join(one.folder, "query_objects", "f"), path];
+  const folders = [one.folder, join(one.folder, "query_objects", "f"), join(one.folder, "staging"), path];
   const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
   for (const folder of folders) {
     writeFileSync(join(folder, ".tabpy-tmp-old"), "");
