@@ -5,6 +5,7 @@
 // queue has room for all that is sent.
 
 import { expect, test } from "bun:test";
+import { readdirSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { isAll } from "../support/all.ts";
 import { countCases } from "../support/counts.ts";
@@ -69,7 +70,11 @@ test(
     await run(0, count / 10);
     const before = heldBy(server);
     await run(count / 10, count);
-    await until("the end of all connections", () => heldBy(server).files <= before.files);
+    await until(
+      () =>
+        `the end of all connections: ${JSON.stringify([before, heldBy(server)])}, ${openFiles(server.pid)}`,
+      () => heldBy(server).files <= before.files,
+    );
     await until("the end of all other processes", () => server.children().length <= processes);
     const after = heldBy(server);
     console.log(
@@ -209,4 +214,17 @@ function isOwnError(answer: string): boolean {
 
 function isPacked(answer: string): boolean {
   return /^content-encoding: gzip\r$/im.test(answer);
+}
+
+/** What the descriptors of a process are, for messages. */
+function openFiles(pid: number): string {
+  const folder = `/proc/${pid}/fd`;
+  const nameOf = (file: string) => {
+    try {
+      return readlinkSync(`${folder}/${file}`);
+    } catch {
+      return "closed";
+    }
+  };
+  return readdirSync(folder).map(nameOf).sort().join(" ");
 }
