@@ -1,9 +1,10 @@
 // The settings in the form that the program uses: by name, in base units, with derived defaults.
 
-import { cpus, homedir } from "node:os";
+import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { readLogging } from "../logging/config/sections.ts";
 import { configError } from "../errors.ts";
+import { homeFolder } from "./home-folder.ts";
 import { isLoopbackOnly, parseHosts } from "./hosts.ts";
 import { type Effective, type Loaded, originText } from "./load.ts";
 import type { SettingName } from "./settings.ts";
@@ -133,7 +134,8 @@ function hosts(row: Effective | undefined): ReadonlySet<string> | undefined {
 function defaultStatePath(env: NodeJS.ProcessEnv): string {
   const [service] = (env.STATE_DIRECTORY ?? "").split(":");
   if (service) return service;
-  if (process.platform === "win32") return join(env.LOCALAPPDATA ?? homedir(), "TabPy");
-  if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "TabPy");
-  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "tabpy");
+  const home = homeFolder(env);
+  if (process.platform === "win32") return join(env.LOCALAPPDATA ?? home, "TabPy");
+  if (process.platform === "darwin") return join(home, "Library", "Application Support", "TabPy");
+  return join(env.XDG_STATE_HOME || join(home, ".local", "state"), "tabpy");
 }

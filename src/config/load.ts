@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { closest, distance } from "fastest-levenshtein";
 import { configError, errorText, TabPyError } from "../errors.ts";
 import { type IniFile, parseIni } from "../ini.ts";
+import { expandHome } from "./home-folder.ts";
+import { serviceLinks } from "./service-links.ts";
 import { defaultText, type Setting, type SettingName, settings, wantedText } from "./settings.ts";
 import { parseValue, type Value } from "./values.ts";
 
@@ -45,10 +47,13 @@ const ignored = new Set(["TABPY_TEST_PYTHON"]);
 
 /** Read every source. Throws TabPyError `config` that names a setting, its value, its origin and what is expected. */
 export function loadSettings(sources: Sources): Loaded {
+  const links = serviceLinks(sources.env, names);
+  const env = without(sources.env, links);
   const file = sources.configPath === undefined ? undefined : readConfigFile(sources.configPath, sources.env);
   const values = new Map<SettingName, Effective>();
-  for (const setting of settings) values.set(setting.name, effective(setting, sources, file));
-  return { values, file, warnings: [...unknownInFile(file), ...unknownInEnvironment(sources.env)] };
+  for (const setting of settings) values.set(setting.name, effective(setting, { ...sources, env }, file));
+  const warnings = [...unknownInFile(file), ...unknownInEnvironment(env), ...leftAside(links, sources.env)];
+  return { values, file, warnings };
 }
 
 /** An origin as text: `default`, `/etc/tabpy.conf line 3`, `environment`. */
@@ -60,7 +65,7 @@ export function originText(origin: Origin): string {
 function readConfigFile(path: string, env: Sources["env"]): IniFile {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readFileSync(expandHome(path, env), "utf8");
   } catch (error) {
     throw new TabPyError("config", `Cannot read the config file "${path}": ${errorText(error)}`, {
       cause: error,
@@ -75,30 +80,33 @@ function effective(
   file: IniFile | undefined,
 ): Effective {
   const given = sources.commandLine[setting.name];
-  if (given !== undefined) return parsed(setting, given, { kind: "command line" });
+  const parsed = (text: string, origin: Origin) => parse(setting, text, origin, sources.env);
+  if (given !== undefined) return parsed(given, { kind: "command line" });
   const fromEnvironment = sources.env[setting.name];
   // Container tools pass an empty variable for "not set"; it must not switch authentication off.
   if (fromEnvironment !== undefined && fromEnvironment.trim() !== "") {
-    return parsed(setting, fromEnvironment, { kind: "environment" });
+    return parsed(fromEnvironment, { kind: "environment" });
   }
   const isInFile = file?.ownOptions(section).some(([name]) => name === setting.name.toLowerCase());
   if (file !== undefined && isInFile) {
     const text = file.get(section, setting.name) ?? "";
     const mayBeEmpty = ["path", "text", "secret"].includes(setting.type.kind);
-    if (text.trim() !== "" || !mayBeEmpty) return parsed(setting, text, fileOrigin(file, setting.name));
+    if (text.trim() !== "" || !mayBeEmpty) return parsed(text, fileOrigin(file, setting.name));
   }
   const origin: Origin = { kind: "default" };
   return setting.default === undefined
     ? { setting, value: undefined, origin }
-    : parsed(setting, setting.default, origin);
+    : parsed(setting.default, origin);
 }
 
 function fileOrigin(file: IniFile, name: string): Origin {
   return { kind: "file", path: file.source, line: file.lineOf(section, name) };
 }
 
-function parsed(setting: Setting, text: string, origin: Origin): Effective {
+function parse(setting: Setting, text: string, origin: Origin, env: Sources["env"]): Effective {
   const value = parseValue(setting.type, text);
+  if (setting.type.kind === "path" && typeof value === "string")
+    return { setting, value: expandHome(value, env), origin };
   if (value !== undefined) return { setting, value, origin };
   const wanted = `${wantedText(setting.type)}, ${defaultText(setting)} by default`;
   throw configError(setting.name, text, originText(origin), wanted);
@@ -116,6 +124,20 @@ function unknownInEnvironment(env: Sources["env"]): string[] {
   return Object.keys(env)
     .filter((name) => prefix.test(name) && !names.includes(name) && !ignored.has(name))
     .map((name) => unknown(name, "environment"));
+}
+
+function without(env: Sources["env"], excluded: readonly string[]): Sources["env"] {
+  if (excluded.length === 0) return env;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !excluded.includes(name)));
+}
+
+/** One line for all variables of service links, with the value of one that would be a setting. */
+function leftAside(links: readonly string[], env: Sources["env"]): string[] {
+  const [first] = links;
+  if (first === undefined) return [];
+  const text = names.includes(first) ? `${first} "${env[first]}"` : first;
+  const others = links.length === 1 ? "" : ` and ${links.length - 1} more`;
+  return [`Ignored variables of service links (Kubernetes, Docker), which are no settings: ${text}${others}`];
 }
 
 function unknown(name: string, place: string): string {

@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Config, createConfig, serverUrl } from "../../src/config/config.ts";
+import { expandHome } from "../../src/config/home-folder.ts";
 import { loadSettings, nearestName, originText, type Sources } from "../../src/config/load.ts";
-import type { SettingName } from "../../src/config/settings.ts";
+import { type SettingName, settings } from "../../src/config/settings.ts";
 import { folderUntil } from "../support/temporary-folder.ts";
 
 const folder = folderUntil(afterAll);
@@ -66,6 +68,10 @@ const bad: [SettingName, value: string, wanted: string][] = [
   ["TABPY_PORT", "65536", "an integer from 1 to 65535"],
   ["TABPY_PORT", "9004.5", "an integer from 1 to 65535"],
   ["TABPY_PORT", "0x10", "an integer from 1 to 65535"],
+  ["TABPY_PORT", '"9004"', "an integer from 1 to 65535, 9004 by default"],
+  ["TABPY_PORT", "'9004'", "an integer from 1 to 65535, 9004 by default"],
+  ["TABPY_PORT", "9004 # http", "an integer from 1 to 65535, 9004 by default"],
+  ["TABPY_EVALUATE_TIMEOUT", "30   ; seconds", "a number of seconds from 0.01 to 604800, 30 by default"],
   ["TABPY_WORKERS", "-1", "an integer from 1 to 1024, one per core, at least 2 by default"],
   ["TABPY_EVALUATE_ENABLE", "maybe", "true or false, true by default"],
   ["TABPY_TRANSFER_PROTOCOL", "ftp", "http or https, http by default"],
@@ -112,6 +118,151 @@ test("loadSettings() warns about unknown names and suggests the nearest known on
     "Unknown setting TABPY_WORKER (environment) is ignored: did you mean TABPY_WORKERS?",
     "Unknown setting tabpy_port (environment) is ignored: did you mean TABPY_PORT?",
   ]);
+});
+
+const kubernetes = {
+  TABPY_SERVICE_HOST: "10.96.14.7",
+  TABPY_SERVICE_PORT: "9004",
+  TABPY_SERVICE_PORT_HTTP: "9004",
+  TABPY_PORT: "tcp://10.96.14.7:9004",
+  TABPY_PORT_9004_TCP: "tcp://10.96.14.7:9004",
+  TABPY_PORT_9004_TCP_PROTO: "tcp",
+  TABPY_PORT_9004_TCP_PORT: "9004",
+  TABPY_PORT_9004_TCP_ADDR: "10.96.14.7",
+};
+const links: Record<string, [env: Record<string, string>, line: string]> = {
+  "a service of Kubernetes named tabpy": [kubernetes, 'TABPY_PORT "tcp://10.96.14.7:9004" and 7 more'],
+  "a service without a variable that is a setting": [
+    { TABPY_SERVICE_HOST: "10.96.14.7", TABPY_SERVICE_PORT: "9004" },
+    "TABPY_SERVICE_HOST and 1 more",
+  ],
+  "a service named tabpy-arrowflight": [
+    { TABPY_ARROWFLIGHT_PORT: "tcp://10.96.14.8:13622", TABPY_ARROWFLIGHT_SERVICE_HOST: "10.96.14.8" },
+    'TABPY_ARROWFLIGHT_PORT "tcp://10.96.14.8:13622" and 1 more',
+  ],
+  "a service with IPv6": [{ TABPY_PORT: "tcp://[fd00::7]:9004" }, 'TABPY_PORT "tcp://[fd00::7]:9004"'],
+  "another port and protocol": [
+    {
+      TABPY_PORT: "udp://10.96.14.7:514",
+      TABPY_PORT_514_UDP: "udp://10.96.14.7:514",
+      TABPY_PORT_514_UDP_ADDR: "10.96.14.7",
+      TABPY_PORT_36412_SCTP_PROTO: "sctp",
+    },
+    'TABPY_PORT "udp://10.96.14.7:514" and 3 more',
+  ],
+  "a service named tabpy-auth-proxy": [
+    {
+      TABPY_AUTH_PROXY_SERVICE_PORT: "443",
+      TABPY_AUTH_PROXY_PORT: "tcp://10.96.14.9:443",
+      TABPY_AUTH_PROXY_PORT_443_TCP_ADDR: "10.96.14.9",
+    },
+    "TABPY_AUTH_PROXY_SERVICE_PORT and 2 more",
+  ],
+  "docker run --link": [
+    {
+      TABPY_NAME: "/flow/tabpy",
+      TABPY_PORT: "tcp://172.17.0.2:9004",
+      TABPY_PORT_9004_TCP_START: "tcp://172.17.0.2:9004",
+      TABPY_PORT_9004_TCP_PORT_END: "9005",
+      TABPY_ENV_TABPY_PWD_FILE: "/passwords",
+      TABPY_ENV_PATH: "/usr/bin",
+    },
+    'TABPY_PORT "tcp://172.17.0.2:9004" and 5 more',
+  ],
+};
+for (const [what, [env, line]] of Object.entries(links)) {
+  test(`loadSettings() ignores the variables of ${what} with one warning`, () => {
+    const { values, warnings } = load("[TabPy]\nTABPY_PORT = 21001\nTABPY_ARROWFLIGHT_PORT = 5\n", env);
+    expect([values.get("TABPY_PORT")?.value, values.get("TABPY_ARROWFLIGHT_PORT")?.value]).toEqual([
+      21001, 5,
+    ]);
+    const text = "Ignored variables of service links (Kubernetes, Docker), which are no settings";
+    expect(warnings).toEqual([`${text}: ${line}`]);
+    expect(portAndOrigin(load(undefined, env))).toEqual([9004, "default"]);
+  });
+}
+
+test("loadSettings() finds a service link for %(NAME)s", () => {
+  const loaded = load("[TabPy]\nTABPY_HOST = %(TABPY_SERVICE_HOST)s\n", kubernetes);
+  expect(loaded.values.get("TABPY_HOST")?.value).toBe("10.96.14.7");
+});
+
+test("loadSettings() takes for a service link only what has its form", () => {
+  for (const value of ["http://10.96.14.7:9004", "10.96.14.7:9004", "x tcp://10.96.14.7:9004", '"9004"'])
+    expect(() => load(undefined, { TABPY_PORT: value })).toThrow(
+      `Cannot use TABPY_PORT "${value}" (environment)`,
+    );
+  expect(() => load("[TabPy]\nTABPY_PORT = tcp://10.96.14.7:9004\n")).toThrow("expected an integer");
+  expect(() => load(undefined, {}, { TABPY_PORT: "tcp://10.96.14.7:9004" })).toThrow("expected an integer");
+  const unknown = {
+    TABPY_PORTS: "tcp://1.2.3.4:5",
+    TABPY_ENV_X: "1",
+    TABPY_NAME: "x",
+    TABPY_SERVICE: "x",
+    TABPY_PORT_X_TCP: "1",
+  };
+  expect(load(undefined, unknown).warnings.map((line) => line.split(" (")[0])).toEqual(
+    Object.keys(unknown).map((name) => `Unknown setting ${name}`),
+  );
+});
+
+const paths = settings.filter(({ type }) => type.kind === "path").map(({ name }) => name);
+
+test("loadSettings() replaces ~ in every path of the file and the environment", () => {
+  expect(paths.length).toBeGreaterThan(6);
+  const text = `[TabPy]\n${paths.map((name) => `${name} = ~/of file`).join("\n")}\n`;
+  const given = Object.fromEntries(paths.map((name) => [name, "~/of environment"]));
+  const valuesOf = ({ values }: ReturnType<typeof load>) => paths.map((name) => values.get(name)?.value);
+  expect(valuesOf(load(text, { HOME: "/home/a" }))).toEqual(paths.map(() => "/home/a/of file"));
+  expect(valuesOf(load(text, { HOME: "/home/a", ...given }))).toEqual(
+    paths.map(() => "/home/a/of environment"),
+  );
+});
+
+test("loadSettings() replaces ~ in the path of the config file", () => {
+  load("[TabPy]\nTABPY_PORT = 7\n");
+  const loaded = loadSettings({ configPath: "~/tabpy.conf", env: { HOME: folder }, commandLine: {} });
+  expect(portAndOrigin(loaded)).toEqual([7, "~/tabpy.conf line 2"]);
+});
+
+test("expandHome() does as Python's expanduser", () => {
+  const texts = [
+    "~",
+    "~/",
+    "~/a/~/b",
+    "a/~/b",
+    "./~",
+    "",
+    ".",
+    "~root/x",
+    "~root",
+    "~nobody-1/x",
+    "~~/x",
+    "/~/x",
+    "~ /x",
+  ];
+  const program =
+    "import json, os, sys; print(json.dumps([os.path.expanduser(one) for one in json.loads(sys.argv[1])]))";
+  for (const HOME of ["/home/a", "/home/a/", "/", homedir()]) {
+    const python = spawnSync("python3", ["-c", program, JSON.stringify(texts)], {
+      env: { ...process.env, HOME },
+    });
+    expect(texts.map((text) => expandHome(text, { HOME }))).toEqual(JSON.parse(python.stdout.toString()));
+  }
+  expect(expandHome("~/x", {})).toBe(join(homedir(), "x"));
+});
+
+test("createConfig() takes a path from the working directory when it doesn't start with /", () => {
+  const { statePath, queryObjectPath, passwordFile, logging } = config(
+    "[TabPy]\nTABPY_STATE_PATH = .\nTABPY_PWD_FILE = ./passwords\n",
+  );
+  expect([statePath, queryObjectPath, passwordFile]).toEqual([
+    process.cwd(),
+    join(process.cwd(), "query_objects"),
+    join(process.cwd(), "passwords"),
+  ]);
+  const log = logging.handlers.flatMap(({ target }) => ("file" in target ? [target.file.path] : []));
+  expect(log).toEqual([join(process.cwd(), "tabpy_log.log")]);
 });
 
 for (const [text, isOn] of [
