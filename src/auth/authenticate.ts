@@ -12,7 +12,7 @@ import { createVerifiedCredentials } from "./verified-credentials.ts";
 
 interface Verified {
   readonly kind: "verified";
-  /** The name as the password file spells it. */
+  /** In lower case. */
   readonly user: string;
 }
 

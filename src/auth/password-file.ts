@@ -8,7 +8,7 @@ import { writeDurably } from "../files.ts";
 import { schemeOf, wantedHash } from "./hashes.ts";
 
 export interface User {
-  /** As the file spells it. */
+  /** In lower case, whatever the file has. */
   readonly name: string;
   readonly hash: string;
 }
@@ -45,13 +45,19 @@ export function parsePasswordFile(text: string, source: string): PasswordFile {
     if (schemeOf(hash) === undefined) throw fault(`a hash after "${name}": ${wantedHash}`);
     const user = name.toLowerCase();
     if (users.has(user)) throw fault(`each user once, got "${name}" again`);
-    users.set(user, { name, hash });
+    users.set(user, { name: user, hash });
   }
   return users;
 }
 
+/** The users of a password file without its lock, none when it doesn't exist. Throws TabPyError `config`. */
+export async function findUsers(path: string): Promise<PasswordFile> {
+  return parsePasswordFile(await textOf(path), path);
+}
+
 /**
- * The text with a user's line replaced, or added at the end; without `hash`, with that line removed.
+ * The text with a user's line replaced, or added at the end; without `hash`, with that line removed. The name is written
+ * in lower case.
  *
  * @param text of a valid password file.
  */
@@ -63,12 +69,17 @@ export function withUser(text: string, name: string, hash: string | undefined): 
   if (found !== undefined) {
     const [, before = "", own = ""] = /^((?:\ufeff|\xef\xbb\xbf)?[ \t]*)([^ \t]+)/.exec(found) ?? [];
     const ownEnd = /[\r\n]*$/.exec(found)?.[0] ?? "";
-    all[at] = hash === undefined ? "" : `${before}${own} ${hash}${ownEnd}`;
+    all[at] = hash === undefined ? "" : `${before}${asciiLower(own)} ${hash}${ownEnd}`;
     return all.join("");
   }
   if (hash === undefined) return text;
   const isOpen = text.replace(byteOrderMark, "") !== "" && !/[\r\n]$/.test(text);
-  return `${text}${isOpen ? end : ""}${name} ${hash}${end}`;
+  return `${text}${isOpen ? end : ""}${asciiLower(name)} ${hash}${end}`;
+}
+
+/** Other letters stay: they may be bytes that are shown as Latin-1. */
+function asciiLower(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /**

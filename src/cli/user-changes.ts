@@ -1,15 +1,22 @@
 // The changes that tabpy-user makes to a password file. Its messages are those of TabPy's own tabpy-user, double spaces
-// included, which tools may read. A password that wasn't given as an argument is `...` in them.
+// included, which tools may read: names are in lower case, and a password that wasn't given as an argument is `...`.
 
 import { stat } from "node:fs/promises";
 import { type Hashing, type Scheme, schemeOf } from "../auth/hashes.ts";
-import { changePasswordFile, type PasswordFile, withUser } from "../auth/password-file.ts";
+import {
+  changePasswordFile,
+  findUsers,
+  type PasswordFile,
+  type User,
+  withUser,
+} from "../auth/password-file.ts";
 import { checkPassword, checkUserName, generatePassword } from "../auth/user-rules.ts";
 import { TabPyError } from "../errors.ts";
 import type { GivenPassword } from "./passwords.ts";
 
 export interface Change {
   readonly file: string;
+  /** In upper or lower case. */
   readonly name: string;
   /** Undefined: a password is generated, and shown once. */
   readonly password: GivenPassword | undefined;
@@ -19,33 +26,53 @@ export interface Change {
   readonly print: (line: string) => void;
 }
 
-/** Throws TabPyError `config` for a name that exists or breaks a rule, and for an invalid file. */
-export async function addUser(change: Change): Promise<void> {
+/**
+ * A user who is there with the password that was given is added already: containers add their user at each start.
+ *
+ * @throws TabPyError `config` for a name that exists otherwise or breaks a rule, and for an invalid file.
+ */
+export async function addUser(given: Change): Promise<void> {
+  checkUserName(given.name);
+  const change = { ...given, name: given.name.toLowerCase() };
   const { file, name, print } = change;
-  checkUserName(name);
+  const before = await findUsers(file);
+  await printFound(file, before, print);
+  const there = before.get(name);
+  if (there !== undefined) return confirmUser(change, there); // without the lock: the file may be read-only
+  let isAdded = false;
   await changePasswordFile(file, async (text, users) => {
-    await printFound(file, users, print);
-    if (users.has(name.toLowerCase())) {
-      throw fault(
-        `Cannot add username "${name}"`,
-        `a name that "${file}" doesn't have; update changes its password`,
-      );
+    const addedMeanwhile = users.get(name);
+    if (addedMeanwhile !== undefined) {
+      await confirmUser(change, addedMeanwhile);
+      return text;
     }
     const scheme = change.scheme ?? "pbkdf2";
     const { password, shown } = choose(change, scheme);
     print(`Adding username "${name}"`);
     print(`Adding username "${name}" with password "${shown}"...`);
+    isAdded = true;
     return withUser(text, name, await hashFor(change, scheme, password));
   });
-  print(`Added username "${name}" with password "${shownOf(change)}"`);
+  if (isAdded) print(`Added username "${name}" with password "${shownOf(change)}"`);
+}
+
+async function confirmUser({ file, name, password, hashing, print }: Change, user: User): Promise<void> {
+  if (password === undefined || !(await hashing.verify(user.hash, name, password.text))) {
+    throw fault(
+      `Cannot add username "${name}"`,
+      `a name that "${file}" doesn't have, or the password that it has for this name; update changes the password`,
+    );
+  }
+  print(`Username "${name}" is there already, with this password: nothing was changed`);
 }
 
 /** Throws TabPyError `config` for an unknown name, and for an invalid file. */
-export async function updateUser(change: Change): Promise<void> {
+export async function updateUser(given: Change): Promise<void> {
+  const change = { ...given, name: given.name.toLowerCase() };
   const { file, name, print } = change;
   await changePasswordFile(file, async (text, users) => {
     await printFound(file, users, print);
-    const found = users.get(name.toLowerCase());
+    const found = users.get(name);
     if (found === undefined) throw fault(`Cannot update username "${name}"`, hasWanted(file, users));
     const scheme = change.scheme ?? schemeOf(found.hash) ?? "pbkdf2";
     const { password, shown } = choose(change, scheme);
@@ -57,15 +84,12 @@ export async function updateUser(change: Change): Promise<void> {
 }
 
 /** Throws TabPyError `config` for an unknown name, and for an invalid file. */
-export async function deleteUser({
-  file,
-  name,
-  print,
-}: Pick<Change, "file" | "name" | "print">): Promise<void> {
+export async function deleteUser(given: Pick<Change, "file" | "name" | "print">): Promise<void> {
+  const { file, print } = given;
+  const name = given.name.toLowerCase();
   await changePasswordFile(file, async (text, users) => {
     await printFound(file, users, print);
-    if (!users.has(name.toLowerCase()))
-      throw fault(`Cannot delete username "${name}"`, hasWanted(file, users));
+    if (!users.has(name)) throw fault(`Cannot delete username "${name}"`, hasWanted(file, users));
     print(`Deleting username "${name}"`);
     return withUser(text, name, undefined);
   });
@@ -98,7 +122,7 @@ function shownOf({ password }: Change): string {
 }
 
 function hashFor({ hashing, name }: Change, scheme: Scheme, password: string): Promise<string> {
-  return hashing.hash(scheme, name.toLowerCase(), password);
+  return hashing.hash(scheme, name, password);
 }
 
 function hasWanted(file: string, users: PasswordFile): string {

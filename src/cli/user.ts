@@ -50,7 +50,8 @@ const changeArgs = {
 
 const add = userAction({
   name: "add",
-  description: "Add a user; without a password one is generated and shown",
+  description:
+    "Add a user; without a password one is generated and shown; a user who is there with the given password is no error",
   args: changeArgs,
   example: "add -u alice --prompt -f /etc/tabpy/passwords",
   run: (args, hashing) => change(args, hashing, addUser),
@@ -90,11 +91,11 @@ const verify = userAction({
   args: { username, password, pwdfile: file, "password-stdin": passwordStdin },
   example: "verify -u alice -f /etc/tabpy/passwords",
   run: async (args, hashing) => {
-    const name = String(args.username);
+    const name = String(args.username).toLowerCase();
     const users = await readPasswordFile(String(args.pwdfile));
     const given = await passwordToVerify(args);
-    const found: User | undefined = users.get(name.toLowerCase());
-    const matches = found !== undefined && (await hashing.verify(found.hash, name.toLowerCase(), given));
+    const found: User | undefined = users.get(name);
+    const matches = found !== undefined && (await hashing.verify(found.hash, name, given));
     const fault =
       found === undefined
         ? `There is no username "${name}"`
@@ -166,6 +167,7 @@ async function noteReaders(args: GivenArgs, act: () => Promise<void>): Promise<v
   const before = await stat(path).catch(() => undefined);
   await act();
   if (process.platform === "win32" || before === undefined || (before.mode & 0o077) === 0) return;
+  if (((await stat(path)).mode & 0o077) !== 0) return; // nothing was changed
   const mode = (before.mode & 0o777).toString(8);
   process.stderr.write(
     `Note: "${path}" had mode ${mode} and has 600 now: only its owner can read it, so the server must run as that user\n`,

@@ -21,7 +21,7 @@ export interface AppEnv {
     log: Logger;
     /** Fires when the client has gone before its answer was sent. */
     gone: AbortSignal;
-    /** The user who has logged in, as the password file spells the name; undefined without a password file. */
+    /** The user who has logged in, in lower case; undefined without a password file. */
     user: string | undefined;
     /** Whether this request was only counted by the log of refusals, and so has no line of its own anywhere. */
     isSummedUp: boolean | undefined;

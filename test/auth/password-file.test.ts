@@ -94,7 +94,7 @@ describe("readPasswordFile()", () => {
     using folder = temporaryFolder();
     writeFileSync(folder.file("users"), `User1 ${known}\n`);
     expect([...(await readPasswordFile(folder.file("users")))]).toEqual([
-      ["user1", { name: "User1", hash: known }],
+      ["user1", { name: "user1", hash: known }],
     ]);
   });
 
@@ -113,13 +113,14 @@ describe("withUser()", () => {
     "adds behind a last line without end": [`# x\na ${hash}`, "b", "H", `# x\na ${hash}\nb H\n`],
     "adds with the line ends of the file": [sound, "carl", "H", `${sound}\r\ncarl H\r\n`],
     "adds to a byte order mark alone": ["\xef\xbb\xbf", "a", "H", "\xef\xbb\xbfa H\n"],
-    "replaces a hash and nothing else": [
+    "replaces a hash and nothing else, the name in lower case": [
       sound,
       "alice",
       "H",
-      `# all users\r\n\r\n  Alice H\r\n# bob, of sales\r\nbob ${hash}`,
+      `# all users\r\n\r\n  alice H\r\n# bob, of sales\r\nbob ${hash}`,
     ],
     "replaces behind a byte order mark": [`\ufeffa ${hash}\n`, "A", "H", "\ufeffa H\n"],
+    "adds a name in lower case": ["", "Domain\\User", "H", "domain\\user H\n"],
     "takes a line away": [sound, "ALICE", undefined, `# all users\r\n\r\n# bob, of sales\r\nbob ${hash}`],
     "takes the last line away": [`a ${hash}\nb ${hash}\n`, "b", undefined, `a ${hash}\n`],
     "takes nobody away who isn't there": [sound, "carl", undefined, sound],

@@ -75,7 +75,7 @@ test(
     await using one = await startGuarded();
     const refused: [headers: Record<string, string>, why: string][] = [
       [{}, "no credentials"],
-      [basic("alice:typed-wrong"), 'wrong password for user "Alice"'],
+      [basic("alice:typed-wrong"), 'wrong password for user "alice"'],
       [basic("typed-name:typed-wrong"), "unknown user"],
       [{ Authorization: "Basic typed:wrong" }, "malformed credentials"],
       [{ Authorization: "Bearer typed" }, "malformed credentials"],
@@ -105,7 +105,7 @@ test(
 
     writeFileSync(one.file, users.replace(passwordHash("alice", password), passwordHash("alice", "new")));
     one.server.process.kill("SIGHUP");
-    await one.server.waitForLog('The password of user "Alice" was changed\n');
+    await one.server.waitForLog('The password of user "alice" was changed\n');
     expect((await one.info(alice)).status).toBe(401);
     expect((await one.info(basic("alice:new"))).status).toBe(200);
     expect((await one.info(basic("carl:x:y"))).status).toBe(401);

@@ -1,7 +1,7 @@
 // tabpy-user and `tabpy user`: what they print, what they do to the file, and where passwords come from.
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { binary, run } from "../support/binary.ts";
 import { passwordHash } from "../support/password-hash.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -43,22 +43,22 @@ describe("tabpy-user add", () => {
       code: 0,
       stdout: `Parsing passwords file ${file}...
 Passwords file ${file} not found
-Adding username "Alice"
-Adding username "Alice" with password "P@ss:w0rd €"...
-Added username "Alice" with password "P@ss:w0rd €"
+Adding username "alice"
+Adding username "alice" with password "P@ss:w0rd €"...
+Added username "alice" with password "P@ss:w0rd €"
 `,
       stderr: "",
     });
     const second = await folder.user("add", "--username=bob", "--password", "-x -y", "--pwdfile", file);
     expect(second.stdout).toBe(`Parsing passwords file ${file}...
-Found username Alice
+Found username alice
 Authentication is enabled
 Adding username "bob"
 Adding username "bob" with password "-x -y"...
 Added username "bob" with password "-x -y"
 `);
     expect(folder.read()).toBe(
-      `Alice ${passwordHash("alice", "P@ss:w0rd €")}\nbob ${passwordHash("bob", "-x -y")}\n`,
+      `alice ${passwordHash("alice", "P@ss:w0rd €")}\nbob ${passwordHash("bob", "-x -y")}\n`,
     );
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
@@ -129,16 +129,72 @@ Added username "bob" with password "-x -y"
     testMs,
   );
 
-  test("refuses an existing name, in upper or lower case", async () => {
-    using folder = userFolder();
-    await folder.user("add", "-u", "alice", "-p", "x", "-f", folder.file);
-    const before = folder.read();
-    const { code, stderr } = await folder.user("add", "-u", "ALICE", "-p", "y", "-f", folder.file);
-    expect([code, stderr]).toEqual([
-      1,
-      `tabpy-user: Cannot add username "ALICE": expected a name that "${folder.file}" doesn't have; update changes its password\n`,
-    ]);
-    expect(folder.read()).toBe(before);
+  describe("of a user who is there", () => {
+    const nothingChanged = 'Username "alice" is there already, with this password: nothing was changed\n';
+    /** A file with alice, whose password is right. */
+    const withAlice = async (...more: string[]) => {
+      const folder = userFolder();
+      const added = await folder.user("add", "-u", "alice", "-p", "right", "-f", folder.file, ...more);
+      expect(added.code).toBe(0);
+      return folder;
+    };
+
+    // Before: exit code 1, so that a container or a Procfile with `tabpy-user add ... && tabpy` started only once.
+    for (const scheme of ["pbkdf2", "bcrypt"]) {
+      test(`changes nothing when the password is that of the ${scheme} hash: exit code 0`, async () => {
+        using folder = await withAlice("--scheme", scheme);
+        chmodSync(folder.file, 0o640);
+        const before = folder.read();
+        for (const name of ["alice", "ALICE"]) {
+          const again = await folder.user("add", "-u", name, "-p", "right", "-f", folder.file);
+          const found = `Parsing passwords file ${folder.file}...\nFound username alice\nAuthentication is enabled\n`;
+          expect(again).toEqual({ code: 0, stdout: found + nothingChanged, stderr: "" });
+        }
+        const args = ["add", "-u", "alice", "--password-stdin", "-f", folder.file];
+        expect((await withInput(folder.link, args, "right\n")).code).toBe(0);
+        expect([folder.read(), statSync(folder.file).mode & 0o777]).toEqual([before, 0o640]);
+      });
+    }
+
+    test.skipIf(process.getuid?.() !== 0)("needs no right to write", async () => {
+      using folder = await withAlice();
+      for (const path of [folder.path("."), folder.file])
+        chmodSync(path, path === folder.file ? 0o444 : 0o555);
+      const args = ["--reuid=65534", "--regid=65534", "--clear-groups", binary, "user"];
+      const other = [...args, "add", "-u", "alice", "-p", "right", "-f", folder.file];
+      const { code, stdout, stderr } = await run(other, {}, { file: "setpriv" });
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toEndWith(nothingChanged);
+    });
+
+    test("is refused with another password, and without one: exit code 1", async () => {
+      using folder = await withAlice();
+      const before = folder.read();
+      const args = ["add", "-u", "ALICE", "-f", folder.file];
+      const outcomes = [
+        await folder.user(...args, "-p", "wrong"),
+        await folder.user(...args, "-p", "Right"),
+        await withInput(folder.link, [...args, "--password-stdin"], "right \n"),
+        await folder.user(...args),
+      ];
+      for (const { code, stdout, stderr } of outcomes) {
+        expect([code, stderr]).toEqual([
+          1,
+          `tabpy-user: Cannot add username "alice": expected a name that "${folder.file}" doesn't have, or the password that it has for this name; update changes the password\n`,
+        ]);
+        expect(stdout).not.toMatch(/wrong|Right|Generated/);
+      }
+      expect(folder.read()).toBe(before);
+    });
+
+    test("is added once by many at once, with exit code 0 for each", async () => {
+      using folder = userFolder();
+      const add = () => folder.user("add", "-u", "Alice", "-p", "right", "-f", folder.file);
+      const outcomes = await Promise.all(Array.from({ length: 6 }, add));
+      expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(outcomes.map(() => [0, ""]));
+      expect(outcomes.filter(({ stdout }) => stdout.includes("Added username")).length).toBe(1);
+      expect(folder.read()).toBe(`alice ${passwordHash("alice", "right")}\n`);
+    });
   });
 
   for (const name of ["a:b", "a b", "zoë", "#a"]) {
@@ -200,12 +256,12 @@ describe("tabpy-user update", () => {
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toBe(`Parsing passwords file ${file}...
 Found username bob
-Found username Alice
+Found username alice
 Authentication is enabled
 Updating username "alice"
 Updating username "alice" password  to "new"
 `);
-    expect(folder.read()).toBe(`${other}Alice ${passwordHash("alice", "new")}\r\n# end`);
+    expect(folder.read()).toBe(`${other}alice ${passwordHash("alice", "new")}\r\n# end`);
   });
 
   test("keeps the scheme of the user's hash unless another one is given", async () => {
@@ -215,6 +271,21 @@ Updating username "alice" password  to "new"
     expect(folder.read()).toStartWith("alice $2b$");
     await folder.user("update", "-u", "alice", "-p", "y", "--scheme", "pbkdf2", "-f", folder.file);
     expect(folder.read()).toBe(`alice ${passwordHash("alice", "y")}\n`);
+  });
+
+  test("writes a name of another server in lower case, and reads it from any", async () => {
+    using folder = userFolder();
+    writeFileSync(folder.file, `ALICE ${passwordHash("alice", "x")}\nBob ${passwordHash("bob", "y")}\n`, {
+      mode: 0o600,
+    });
+    expect((await folder.user("list", "-f", folder.file)).stdout).toBe("alice\nbob\n");
+    const updated = await folder.user("update", "-u", "Alice", "-p", "z", "-f", folder.file);
+    expect(updated.stdout).toContain(
+      'Updating username "alice"\nUpdating username "alice" password  to "z"\n',
+    );
+    expect(folder.read()).toBe(`alice ${passwordHash("alice", "z")}\nBob ${passwordHash("bob", "y")}\n`);
+    const verified = await folder.user("verify", "-u", "BOB", "-p", "y", "-f", folder.file);
+    expect(verified.stdout).toBe('The password is that of username "bob"\n');
   });
 
   test("refuses an unknown name, and a missing file", async () => {
@@ -244,7 +315,7 @@ test("tabpy-user delete removes the user's line, and refuses an unknown name", a
   const { code, stdout } = await folder.user("delete", "-u", "Alice", "-f", folder.file);
   expect([code, stdout.split("\n").slice(-3)]).toEqual([
     0,
-    ['Deleting username "Alice"', 'Deleted username "Alice"', ""],
+    ['Deleting username "alice"', 'Deleted username "alice"', ""],
   ]);
   expect(folder.read()).toBe(`# a\nbob ${passwordHash("bob", "x")}\n`);
   const again = await folder.user("delete", "-u", "alice", "-f", folder.file);
