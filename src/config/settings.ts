@@ -306,7 +306,7 @@ export const settings = [
     name: "TABPY_LOG_DETAILS",
     type: { kind: "boolean" },
     default: "false",
-    doc: "Whether the log names caller, URL and user of each request",
+    doc: "Whether the log names the client and the user of each request, and the request of each line",
     group: "Log",
   },
 ] as const satisfies readonly Setting[];

@@ -4,26 +4,37 @@
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { Logger } from "../logging/logger.ts";
 import type { AppEnv } from "./types.ts";
 
 const maxPartChars = 1000;
 const address = Symbol("address of the caller");
+/** Of an IPv4 address as IPv6 writes it: ::ffff:127.0.0.1 (RFC 4291, 2.5.5.2). */
+const mappedIpv4 = /^::ffff:(?=[\d.]+$)/i;
 
 /** Logs the access line of a request when its connection has taken or lost the answer. */
-type LogAccess = (bindings: HttpBindings, callId: string, startedMs: number, isGone: boolean) => void;
+type LogAccess = (c: Context<AppEnv>, callId: string, startedMs: number, isGone: boolean) => void;
 
-/** Undefined when no handler takes the lines. `startedMs`: when the request came, by performance.now(). */
-export function createAccessLog(log: Logger): LogAccess | undefined {
+/**
+ * The access line is that of Tornado, on which TabPy runs, so that programs which read TabPy's log find it: status, method,
+ * URL, address and milliseconds. What is added comes after it: bytes, and the user when `isDetailed`.
+ *
+ * @returns undefined when no handler takes the lines. `startedMs`: when the request came, by performance.now().
+ */
+export function createAccessLog(log: Logger, isDetailed: boolean): LogAccess | undefined {
   const accessLog = log.for("frame.ts").named("tabpy.access");
   if (!accessLog.isEnabled("INFO")) return undefined;
-  return ({ incoming: { method, url }, outgoing }, callId, startedMs, isGone) => {
+  return (c, callId, startedMs, isGone) => {
+    const { method, url, socket } = c.env.incoming;
+    const { outgoing } = c.env;
     const outcome = isGone ? "client gone" : outgoing.statusCode;
+    const caller = addressOf(socket) || "unknown";
     const time = (performance.now() - startedMs).toFixed(2);
     const bytes = outgoing.getHeader("content-length") ?? 0;
-    accessLog.inCall(callId).info(`${outcome} ${method} ${url} ${time} ms ${bytes} bytes`);
+    const user = isDetailed ? c.get("user") : undefined;
+    const more = user === undefined ? "" : ` user ${user}`;
+    accessLog.inCall(callId).info(`${outcome} ${method} ${url} (${caller}) ${time}ms ${bytes} bytes${more}`);
   };
 }
 
@@ -47,11 +58,11 @@ function part(name: string, value: string | string[] | undefined): string {
 }
 
 /**
- * The peer's address; empty when it has disconnected. Kept with the connection: asking the system takes longer than
- * making the rest of the line.
+ * The peer's address, as IPv4 also on a socket of both families; empty when it had disconnected before it was first asked.
+ * Kept with the connection: asking the system takes longer than making the rest of the line, and later it is unknown.
  */
 export function addressOf(socket: Socket & { [address]?: string | undefined }): string {
-  socket[address] ??= socket.remoteAddress;
+  socket[address] ??= socket.remoteAddress?.replace(mappedIpv4, "");
   return socket[address] ?? "";
 }
 

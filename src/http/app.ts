@@ -41,7 +41,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log));
+  app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, options.isLogDetailed));
   app.use(refuseAmbiguousFraming()); // before anything believes the body or the Host
   if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and its answer reveals nothing.

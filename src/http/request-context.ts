@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../logging/logger.ts";
-import { createAccessLog } from "./access-log.ts";
+import { addressOf, createAccessLog } from "./access-log.ts";
 import type { AppEnv } from "./types.ts";
 
 /** X-Request-ID is used if it is safe in a log and a header: visible ASCII of a bounded length. */
@@ -15,19 +15,24 @@ const usableId = /^[\x21-\x7e]{1,128}$/;
 export function requestContext(
   headers: Readonly<Record<string, string>>,
   log: Logger,
+  isLogDetailed: boolean,
 ): MiddlewareHandler<AppEnv> {
   const fixed = Object.entries(headers);
-  const logAccess = createAccessLog(log);
+  const logAccess = createAccessLog(log, isLogDetailed);
   return function requestContext(c, next) {
     const { incoming, outgoing } = c.env;
-    const startedMs = logAccess === undefined ? 0 : performance.now();
+    let startedMs = 0;
+    if (logAccess !== undefined) {
+      startedMs = performance.now();
+      addressOf(incoming.socket); // once the client has gone it is unknown
+    }
     const controller = new AbortController();
     const given = incoming.headers["x-request-id"];
     const callId = typeof given === "string" && usableId.test(given) ? given : randomUUID();
     outgoing.on("close", () => {
       const isGone = !outgoing.writableFinished;
       if (isGone) controller.abort();
-      if (c.get("isSummedUp") !== true) logAccess?.(c.env, callId, startedMs, isGone);
+      if (c.get("isSummedUp") !== true) logAccess?.(c, callId, startedMs, isGone);
     });
     for (const [name, value] of fixed) outgoing.setHeader(name, value);
     outgoing.setHeader("X-Request-ID", callId);

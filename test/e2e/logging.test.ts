@@ -68,14 +68,18 @@ test(
 );
 
 test(
-  "each request has one line with status, method, path, time and bytes; errors have TabPy's line",
+  "each request has one line with status, method, path, caller, time and bytes; errors have TabPy's line",
   async () => {
     await using server = await startServer();
     await server.evaluate("return 'x' * 98");
     await server.evaluate("return 1 / 0");
     await server.evaluate("");
-    await server.waitForLog(line("INFO", "frame", String.raw`200 POST /evaluate \d+\.\d\d ms 100 bytes`));
-    await server.waitForLog(line("INFO", "frame", String.raw`500 POST /evaluate \d+\.\d\d ms \d+ bytes`));
+    await server.waitForLog(
+      line("INFO", "frame", String.raw`200 POST /evaluate \(127\.0\.0\.1\) \d+\.\d\dms 100 bytes`),
+    );
+    await server.waitForLog(
+      line("INFO", "frame", String.raw`500 POST /evaluate \(127\.0\.0\.1\) \d+\.\d\dms \d+ bytes`),
+    );
     const responding = (status: number, message: string, info: string) =>
       line("ERROR", "app", `Responding with status=${status}, message="${message}", info="${info}"`);
     await server.waitForLog(
