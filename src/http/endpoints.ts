@@ -4,6 +4,7 @@
 import type { Context } from "hono";
 import { errorText, TabPyError } from "../errors.ts";
 import { parseExactJson } from "../python-json.ts";
+import { pythonJsonFault } from "../python-json-fault.ts";
 import { jsonAnswer } from "./answers.ts";
 import type { ReadBody } from "./body.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
@@ -22,9 +23,9 @@ const waitPreference = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i;
 export function listEndpoints({ endpoints }: AppOptions): Handler {
   return async (c) => {
     await endpoints.refresh();
-    const type = c.req.query("type");
+    const type = c.req.query("type") ?? "";
     const all = Object.entries(endpoints.list());
-    return jsonAnswer(Object.fromEntries(all.filter(([, one]) => type === undefined || one.type === type)));
+    return jsonAnswer(Object.fromEntries(all.filter(([, one]) => type === "" || one.type === type)));
   };
 }
 
@@ -106,23 +107,17 @@ async function readJson(c: Context<AppEnv>, readBody: ReadBody): Promise<unknown
   try {
     const bytes = Buffer.concat(body.pieces);
     if (bytes.length === 0) throw new TabPyError("bad-request", "Input body cannot be empty");
-    return parseExactJson(decodeUtf8(bytes));
-  } catch (error) {
-    if (error instanceof TabPyError) throw error;
-    throw new TabPyError("bad-request", "Failed to decode input body", { info: errorText(error) });
+    return parseBody(bytes);
   } finally {
     body.release();
   }
 }
 
-/** Throws with Python's message for bytes that are not UTF-8. */
-function decodeUtf8(bytes: Buffer): string {
+function parseBody(bytes: Buffer): unknown {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    const text = bytes.toString("utf8");
-    const position = Buffer.byteLength(text.slice(0, text.indexOf("\ufffd")));
-    const byte = bytes[position]?.toString(16).padStart(2, "0");
-    throw new Error(`'utf-8' codec can't decode byte 0x${byte} in position ${position}: invalid start byte`);
+    return parseExactJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    const info = pythonJsonFault(bytes) ?? errorText(error);
+    throw new TabPyError("bad-request", "Failed to decode input body", { info });
   }
 }

@@ -2,6 +2,7 @@
 // applied to an endpoint. registry.ts decides what is deployed and when.
 
 import { TabPyError } from "../errors.ts";
+import { numberOf } from "../python-json.ts";
 import type { DeploymentFacts } from "./archives.ts";
 import { noDocstring } from "./docstring.ts";
 import { type Endpoint, type Endpoints, followAliases, isEndpointName, maxNameLength } from "./endpoint.ts";
@@ -23,6 +24,8 @@ type Body = Readonly<Record<string, unknown>>;
 
 /** TabPy reads the state file too, and Python's json fails at about 1000 levels. */
 const maxSchemaDepth = 500;
+/** The highest version that an archive can be uploaded for (staging.ts). */
+const maxVersion = 999_999_999;
 /** A longer text is not a version, and is ignored. */
 const maxFactChars = 64;
 
@@ -41,35 +44,77 @@ export function parseName(body: unknown): string {
   return name;
 }
 
-/** Everything but the name. Throws TabPyError `bad-request` for members of a wrong type. */
-export function parseEndpointRequest(body: unknown): EndpointRequest {
+/**
+ * Everything but the name, checked in TabPy's order, so that a body with several faults gets the same message.
+ *
+ * @param old the endpoint that a PUT changes.
+ * @throws TabPyError `bad-request`.
+ */
+export function parseEndpointRequest(body: unknown, old?: Endpoint): EndpointRequest {
   if (!isObject(body)) throw refused("Failed to decode input body", "expected a JSON object");
-  const sourcePath = given(body, "src_path");
-  if (sourcePath !== undefined && typeof sourcePath !== "string") throw refused("src_path must be a string.");
-  const type = given(body, "type");
-  if (type !== undefined && typeof type !== "string") throw refusedChange("endpoint type must be a string.");
-  if (type !== undefined && type !== "model" && type !== "alias") {
-    throw refusedChange(`endpoint type must be model or alias, got ${type}.`);
+  const kind = given(body, "type") ?? old?.type;
+  const sourcePath = parseSourcePath(body);
+  if (sourcePath === undefined && kind !== "alias") {
+    throw refused("src_path is required to add/update an endpoint.");
   }
+  const target = kind === "alias" ? parseTarget(body) : undefined;
+  // A PUT that doesn't say what it changes to keeps the target.
+  if (kind === "alias" && target === undefined && (old === undefined || given(body, "type") !== undefined)) {
+    throw refused("Target is required for alias endpoint.");
+  }
+  const description = text(body, "description");
+  const docstring = text(body, "docstring");
+  const type = parseType(body, old);
+  const dependencies = parseDependencies(body);
+  if (kind !== "alias") text(body, "target"); // it has no effect
   const schema = given(body, "schema");
   if (isDeeper(schema, maxSchemaDepth)) throw refusedChange("schema is nested too deeply.");
   const isPublic = given(body, "is_public");
   if (isPublic !== undefined && typeof isPublic !== "boolean")
     throw refusedChange("is_public must be true or false.");
-  const dependencies = given(body, "dependencies");
-  if (dependencies !== undefined && !isNames(dependencies))
-    throw refusedChange("dependencies must be a list.");
   return {
     type,
-    description: text(body, "description"),
-    docstring: text(body, "docstring"),
+    description,
+    docstring,
     dependencies,
-    target: text(body, "target"),
+    target,
     schema,
     isPublic,
     sourcePath,
     facts: { ...fact(body, "python"), ...fact(body, "cloudpickle") },
   };
+}
+
+/** A path that is empty or blank counts as missing. */
+function parseSourcePath(body: Body): string | undefined {
+  const path = optional(body, "src_path");
+  if (path !== undefined && typeof path !== "string") throw refused("src_path must be a string.");
+  return path?.trim() === "" ? undefined : path;
+}
+
+/** The target of an alias; TabPy's client sends it as the only dependency too. */
+function parseTarget(body: Body): string | undefined {
+  const target = optional(body, "target");
+  if (target !== undefined && typeof target !== "string") throw refusedChange("target must be a string.");
+  const dependencies = given(body, "dependencies");
+  return target ?? (isNames(dependencies) ? dependencies[0] : undefined);
+}
+
+/** An empty list is a list. */
+function parseDependencies(body: Body): readonly string[] | undefined {
+  if (isNames(body.dependencies)) return body.dependencies;
+  if (optional(body, "dependencies") === undefined) return undefined;
+  throw refusedChange("dependencies must be a list.");
+}
+
+function parseType(body: Body, old: Endpoint | undefined): EndpointRequest["type"] {
+  const type = optional(body, "type");
+  if (type === undefined && old !== undefined) return undefined;
+  if (typeof type !== "string") throw refusedChange("endpoint type must be a string.");
+  if (type !== "model" && type !== "alias") {
+    throw refusedChange(`endpoint type must be model or alias, got ${type}.`);
+  }
+  return type;
 }
 
 /** The endpoint that a POST creates. Throws TabPyError `bad-request` for an alias with a wrong target. */
@@ -101,13 +146,13 @@ export function newEndpoint(
 export function changedEndpoint(
   old: Endpoint,
   request: EndpointRequest,
-  isNewVersion: boolean,
+  version: number,
   endpoints: Endpoints,
 ): Endpoint {
   const endpoint = {
     ...old,
     description: request.description ?? old.description,
-    version: isNewVersion ? old.version + 1 : old.version,
+    version,
     dependencies: request.dependencies ?? old.dependencies,
     lastModifiedTime: nowSeconds(),
     schema: request.schema ?? old.schema,
@@ -120,8 +165,8 @@ export function changedEndpoint(
 /** Gives an alias its target, which must exist and not lead back to it. A model stays as it is. */
 function withTarget(endpoint: Endpoint, request: EndpointRequest, endpoints: Endpoints): Endpoint {
   if (endpoint.type !== "alias") return endpoint;
-  const target = request.target ?? request.dependencies?.[0] ?? endpoint.target;
-  if (target === null) throw refusedChange("target must be the name of an endpoint.");
+  const target = request.target ?? endpoint.target;
+  if (target === null) throw refused("Target is required for alias endpoint.");
   const alias = { ...endpoint, target, dependencies: [target] };
   const found = followAliases(alias.name, new Map(endpoints).set(alias.name, alias));
   if (found === "circle") throw refusedChange(`target ${target} leads back to ${alias.name}.`);
@@ -156,9 +201,17 @@ export function missingSource({ sourcePath }: EndpointRequest): TabPyError {
   return refused(`src_path ${sourcePath} does not exist.`);
 }
 
-/** Whether a PUT asks for a new version. */
-export function wantsNewVersion(body: unknown): boolean {
-  return isObject(body) && body.should_update_version === true;
+/**
+ * The version that a PUT makes: the next one if it asks for that. TabPy's clients before 0.4 know no
+ * `should_update_version`: they ask for the version that is there, and send a higher one.
+ */
+export function versionAfter(old: Endpoint, body: unknown): number {
+  if (!isObject(body)) return old.version;
+  if (body.should_update_version === true) return old.version + 1;
+  const wanted = numberOf(body.version);
+  const isOld = given(body, "should_update_version") === undefined;
+  if (!isOld || wanted === undefined || !Number.isInteger(wanted)) return old.version;
+  return wanted <= maxVersion ? Math.max(wanted, old.version) : old.version;
 }
 
 /** TabPy's client sends `null` for members that it leaves out. */
@@ -166,8 +219,16 @@ function given(body: Body, member: string): unknown {
   return body[member] ?? undefined;
 }
 
-function text(body: Body, member: string): string | undefined {
+/** Python's truth, by which TabPy checks: a member that is empty, zero or false counts as one that is left out. */
+function optional(body: Body, member: string): unknown {
   const value = given(body, member);
+  if (value === "" || value === false || numberOf(value) === 0) return undefined;
+  return typeof value === "object" && Object.keys(value ?? {}).length === 0 ? undefined : value;
+}
+
+/** An empty text is a text. */
+function text(body: Body, member: string): string | undefined {
+  const value = body[member] === "" ? "" : optional(body, member);
   if (value === undefined || typeof value === "string") return value;
   throw refusedChange(`${member} must be a string.`);
 }

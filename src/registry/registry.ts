@@ -2,7 +2,7 @@
 // and remove an endpoint. store.ts keeps state.ini, loads.ts decides which archive serves.
 
 import type { Readable } from "node:stream";
-import { errorText, TabPyError } from "../errors.ts";
+import { errorText } from "../errors.ts";
 import { sweepFolder } from "../files.ts";
 import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
@@ -21,7 +21,7 @@ import {
   refusedChange,
   refuseTaken,
   refuseUsed,
-  wantsNewVersion,
+  versionAfter,
 } from "./endpoint-request.ts";
 import { type EndpointStatus, Loads, type TryLoad } from "./loads.ts";
 import { type Source, Staging } from "./staging.ts";
@@ -166,9 +166,8 @@ export class Registry implements Service {
     await this.#store.refresh();
     refuseTaken(name, this.#store.endpoints);
     const request = parseEndpointRequest(body);
-    const source = request.type === "alias" ? undefined : await this.#sourceOf(request);
-    const { type } = request;
-    if (type === undefined) throw refusedChange("endpoint type must be a string.");
+    const source = await this.#sourceOf(request, request.type);
+    const type = request.type ?? "model";
     if (type === "model" && source === undefined) throw missingSource(request);
     const edit = (endpoints: Endpoints) => {
       refuseTaken(name, endpoints);
@@ -179,18 +178,22 @@ export class Registry implements Service {
 
   /** Change an endpoint from the body of PUT /endpoints/{name}. Throws TabPyError for what is wrong with it. */
   async update(name: string, body: unknown): Promise<Answer> {
-    const request = parseEndpointRequest(body);
-    const isNewVersion = wantsNewVersion(body);
     await this.#store.refresh();
-    const { type } = existingEndpoint(name, this.#store.endpoints);
+    const old = existingEndpoint(name, this.#store.endpoints);
+    const { type } = old;
+    const request = parseEndpointRequest(body, old);
     if (request.type !== undefined && request.type !== type) {
       throw refusedChange(`endpoint ${name} is of the type ${type}, which can't become ${request.type}.`);
     }
-    const source = type === "alias" ? undefined : await this.#sourceOf(request);
+    const source = await this.#sourceOf(request, type);
     // To change a description, clients send the folder that they deployed from, which was moved away.
-    if (type !== "alias" && source === undefined && isNewVersion) throw missingSource(request);
-    const edit = (endpoints: Endpoints) =>
-      changedEndpoint(existingEndpoint(name, endpoints), request, isNewVersion, endpoints);
+    if (type !== "alias" && source === undefined && versionAfter(old, body) > old.version) {
+      throw missingSource(request);
+    }
+    const edit = (endpoints: Endpoints) => {
+      const current = existingEndpoint(name, endpoints);
+      return changedEndpoint(current, request, versionAfter(current, body), endpoints);
+    };
     return this.#deploy(source, request, edit, "updated");
   }
 
@@ -226,11 +229,9 @@ export class Registry implements Service {
     return this.#staging.receive(name, version, body);
   }
 
-  async #sourceOf({ sourcePath }: EndpointRequest): Promise<Source | undefined> {
-    if (sourcePath === undefined) {
-      throw new TabPyError("bad-request", "src_path is required to add/update an endpoint.");
-    }
-    return this.#staging.source(sourcePath);
+  /** The folder to deploy from; undefined when it isn't there, and for an alias. */
+  async #sourceOf({ sourcePath }: EndpointRequest, type: string | undefined): Promise<Source | undefined> {
+    return type === "alias" || sourcePath === undefined ? undefined : this.#staging.source(sourcePath);
   }
 
   /** Install the archive of `source`, write the endpoint that `edit` makes, and start to load it. */

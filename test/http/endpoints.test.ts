@@ -51,6 +51,7 @@ const gets: readonly [path: string, status: number, text: string][] = [
   ["/endpoints/", 200, pythonJson({ add, "two words": plus })],
   ["/endpoints?type=alias", 200, pythonJson({ "two words": plus })],
   ["/endpoints?type=other", 200, "{}"],
+  ["/endpoints?type=", 200, pythonJson({ add, "two words": plus })],
   ["/endpoints/add", 200, pythonJson(add)],
   ["/endpoints/two%20words", 200, pythonJson(plus)],
   ["/endpoints/nothing", 404, '{"message": "Unknown endpoint", "info": "Endpoint nothing is not found"}'],
@@ -137,7 +138,20 @@ test("numbers of a body reach the registry as they were written", async () => {
 
 const badBodies: readonly [what: string, body: Buffer | string, message: string, info: unknown][] = [
   ["an empty body", "", "Input body cannot be empty", {}],
-  ["invalid JSON", "{", "Failed to decode input body", expect.stringContaining("JSON")],
+  [
+    "invalid JSON",
+    "{",
+    "Failed to decode input body",
+    "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+  ],
+  ["blanks", " \n", "Failed to decode input body", "Expecting value: line 2 column 1 (char 2)"],
+  ["two values", '{"name": "x"} {}', "Failed to decode input body", "Extra data: line 1 column 15 (char 14)"],
+  [
+    "JSON that ends early",
+    '{"name": "x',
+    "Failed to decode input body",
+    "Unterminated string starting at: line 1 column 10 (char 9)",
+  ],
   ["too many levels", "[".repeat(1_000_000), "Failed to decode input body", expect.any(String)],
   [
     "invalid UTF-8",

@@ -72,7 +72,22 @@ const refused: readonly [what: string, act: (one: TestRegistry) => Promise<unkno
   [
     "no target",
     (one) => one.registry.add({ name: "x", type: "alias" }),
-    `${change} target must be the name of an endpoint.`,
+    "Target is required for alias endpoint.",
+  ],
+  ...[null, "", 0, [], {}].map((target): (typeof refused)[number] => [
+    `an update to the target ${JSON.stringify(target)}`,
+    (one) => one.registry.update("first", { type: "alias", target }),
+    "Target is required for alias endpoint.",
+  ]),
+  [
+    "an update without a target",
+    (one) => one.registry.update("first", { type: "alias", description: "new" }),
+    "Target is required for alias endpoint.",
+  ],
+  [
+    "an update to a target that is no text",
+    (one) => one.registry.update("first", { target: 5 }),
+    `${change} target must be a string.`,
   ],
   [
     "a target that isn't there",

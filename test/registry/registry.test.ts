@@ -92,12 +92,59 @@ const badAdds: readonly [what: string, body: unknown, message: string][] = [
     { name: "f", type: "model", src_path: null },
     "src_path is required to add/update an endpoint.",
   ],
+  // Empty, zero and false are what Python takes for missing; a blank path names no folder either.
+  ...["", "  ", "\t\n", 0, false, [], {}].map((src_path): [string, unknown, string] => [
+    `the src_path ${JSON.stringify(src_path)}`,
+    { name: "f", type: "model", src_path },
+    "src_path is required to add/update an endpoint.",
+  ]),
+  ...[["x"], { a: 1 }, true].map((src_path): [string, unknown, string] => [
+    `the src_path ${JSON.stringify(src_path)}`,
+    { name: "f", type: "model", src_path },
+    "src_path must be a string.",
+  ]),
   ["a src_path that is a number", { name: "f", type: "model", src_path: 5 }, "src_path must be a string."],
   ["no type", { name: "f", src_path: "SOURCE" }, `${change} endpoint type must be a string.`],
   [
     "a type that isn't text",
     { name: "f", type: 5, src_path: "SOURCE" },
     `${change} endpoint type must be a string.`,
+  ],
+  ...["", 0, false, null, [], {}, ["model"], true].map((type): [string, unknown, string] => [
+    `the type ${JSON.stringify(type)}`,
+    { name: "f", type, src_path: "SOURCE" },
+    `${change} endpoint type must be a string.`,
+  ]),
+  ...[undefined, null, "", 0, false, [], {}].map((target): [string, unknown, string] => [
+    `an alias with the target ${JSON.stringify(target)}`,
+    { name: "f", type: "alias", target },
+    "Target is required for alias endpoint.",
+  ]),
+  ...[5, ["taken"], { a: 1 }, true].map((target): [string, unknown, string] => [
+    `an alias with the target ${JSON.stringify(target)}`,
+    { name: "f", type: "alias", target },
+    `${change} target must be a string.`,
+  ]),
+  // Of several faults, the first in TabPy's order is named.
+  [
+    "every fault at once",
+    { name: "f", type: 5, description: 5, src_path: 5, dependencies: 5 },
+    "src_path must be a string.",
+  ],
+  [
+    "a missing src_path before a wrong type",
+    { name: "f", type: 5, description: 5 },
+    "src_path is required to add/update an endpoint.",
+  ],
+  [
+    "a wrong description before a wrong type",
+    { name: "f", type: 5, src_path: "SOURCE", description: 5, dependencies: 5 },
+    `${change} description must be a string.`,
+  ],
+  [
+    "a missing target before a wrong description",
+    { name: "f", type: "alias", description: 5 },
+    "Target is required for alias endpoint.",
   ],
   [
     "another type",
@@ -114,7 +161,7 @@ const badAdds: readonly [what: string, body: unknown, message: string][] = [
     { name: "f", type: "model", src_path: "SOURCE", is_public: "true" },
     `${change} is_public must be true or false.`,
   ],
-  ...["a", [1], {}].map((dependencies): [string, unknown, string] => [
+  ...["a", [1], { a: 1 }, 5, true].map((dependencies): [string, unknown, string] => [
     `the dependencies ${JSON.stringify(dependencies)}`,
     { name: "f", type: "model", src_path: "SOURCE", dependencies },
     `${change} dependencies must be a list.`,
@@ -142,6 +189,14 @@ for (const [what, body, message] of badAdds) {
     expect(Object.keys(one.registry.list())).toEqual(["taken"]);
   });
 }
+
+test("add() takes members that are empty, zero or false for missing ones", async () => {
+  for (const empty of [null, "", 0, false, [], {}]) {
+    await using one = openRegistry();
+    await one.add("f", "code", { description: empty, dependencies: empty, target: empty });
+    expect(one.registry.list().f).toMatchObject({ description: "", dependencies: [], target: null });
+  }
+});
 
 const goodNames = ["a", "-", "_", "7", "a b", "__proto__", "constructor", "DEFAULT", "x".repeat(255)];
 for (const name of goodNames) {

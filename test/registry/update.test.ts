@@ -19,6 +19,34 @@ test("update() makes a new version only when the body asks for it", async () => 
   expect(versions).toEqual([1, 1, 2, 2, 2, 3]);
 });
 
+// TabPy's clients before 0.4 send the version that they want, and know no should_update_version.
+const sentVersions: readonly [what: string, body: object, version: number][] = [
+  ["the next version", { version: 3 }, 3],
+  ["a much higher version", { version: 17 }, 17],
+  ["the next version, and null for should_update_version", { version: 3, should_update_version: null }, 3],
+  ["the current version", { version: 2 }, 2],
+  ["a lower version", { version: 1 }, 2],
+  ["a version of 0", { version: 0 }, 2],
+  ["the next version, but no wish for it", { version: 3, should_update_version: false }, 2],
+  ["a higher version, and the wish for the next one", { version: 17, should_update_version: true }, 3],
+  ["a version that is text", { version: "3" }, 2],
+  ["a version that is no integer", { version: 2.5 }, 2],
+  ["a version that no archive can have", { version: 1e9 }, 2],
+  ["a version that is null", { version: null }, 2],
+];
+for (const [what, body, version] of sentVersions) {
+  test(`update() of version 2 with ${what} makes version ${version}`, async () => {
+    await using one = openRegistry();
+    await one.add("f", "one");
+    await one.update("f", "two", newVersion);
+    await one.update("f", "three", body);
+    expect([one.registry.list().f?.version, one.serves("f")]).toEqual([version, "three"]);
+    expect(one.status("f")).toMatchObject({ version, status: "LoadSuccessful" });
+    await using again = openRegistry({ folder: one.folder });
+    expect(again.registry.list().f?.version).toBe(version);
+  });
+}
+
 const full = {
   description: "d",
   docstring: "doc",
@@ -73,7 +101,37 @@ test("update() without a new version accepts a src_path that was moved away", as
 const badUpdates: readonly [what: string, name: string, body: unknown, code: string, message: string][] = [
   ["an unknown name", "g", { src_path: "SOURCE" }, "not-found", "endpoint g does not exist."],
   ["an invalid name", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
+  ["an unknown name with a list", "g", [], "not-found", "endpoint g does not exist."],
   ["a list", "f", [], "bad-request", "Failed to decode input body"],
+  ...["", " ", 0, false].map((src_path): (typeof badUpdates)[number] => [
+    `the src_path ${JSON.stringify(src_path)}`,
+    "f",
+    { src_path, description: 5 },
+    "bad-request",
+    "src_path is required to add/update an endpoint.",
+  ]),
+  ["a src_path that is no text", "f", { src_path: 5 }, "bad-request", "src_path must be a string."],
+  [
+    "an alias without a target",
+    "f",
+    { type: "alias", src_path: "SOURCE" },
+    "bad-request",
+    "Target is required for alias endpoint.",
+  ],
+  [
+    "a description that is no text",
+    "f",
+    { src_path: "SOURCE", description: 5 },
+    "bad-request",
+    `${change} description must be a string.`,
+  ],
+  [
+    "a version above the current one without its archive",
+    "f",
+    { src_path: "SOURCE0", version: 2 },
+    "bad-request",
+    "src_path SOURCE0 does not exist.",
+  ],
   [
     "no src_path",
     "f",
@@ -84,7 +142,7 @@ const badUpdates: readonly [what: string, name: string, body: unknown, code: str
   [
     "another type",
     "f",
-    { type: "alias", src_path: "SOURCE" },
+    { type: "alias", target: "f", src_path: "SOURCE" },
     "bad-request",
     `${change} endpoint f is of the type model, which can't become alias.`,
   ],
@@ -103,7 +161,10 @@ for (const [what, name, body, code, message] of badUpdates) {
     const source = one.stage("new");
     const before = snapshot(one.folder);
     const filled = JSON.parse(JSON.stringify(body).replace("SOURCE", source));
-    await expect(one.registry.update(name, filled)).rejects.toMatchObject({ code, message });
+    await expect(one.registry.update(name, filled)).rejects.toMatchObject({
+      code,
+      message: message.replace("SOURCE", source),
+    });
     expect(snapshot(one.folder)).toEqual(before);
     expect(one.serves("f")).toBe("code");
   });
