@@ -54,15 +54,20 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   // names the caller; before every route, because a static file or an archive is no page's business either.
   if (options.authenticate === undefined) app.use(refuseForeignPages(options));
   const { prefix } = service;
-  const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>) => {
+  /** HEAD is answered as GET without the body, except where GET runs a function. */
+  const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>, hasHead = true) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
-    for (const [method, handler] of Object.entries(methods)) app.on([method], [path], handler);
-    const allowed = Object.keys(methods).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
-    app.all(path, () => {
+    const allowed = Object.keys(methods).flatMap((one) =>
+      one === "GET" && hasHead ? ["GET", "HEAD"] : [one],
+    );
+    const refuse = () => {
       throw new TabPyError("method-not-allowed", "Method not allowed", {
         headers: { Allow: [...allowed, "OPTIONS"].join(", ") },
       });
-    });
+    };
+    if (!hasHead) app.get(path, (c, next) => (c.req.method === "HEAD" ? refuse() : next()));
+    for (const [method, handler] of Object.entries(methods)) app.on([method], [path], handler);
+    app.all(path, refuse);
   };
 
   // An archive may be larger than other bodies: it is written to disk.
@@ -74,7 +79,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   });
   route("/info", { GET: () => bytesAnswer(info) });
   route("/evaluate", { POST: evaluate(options, handleCall) });
-  route("/query/:name", { GET: query(options, handleCall), POST: query(options, handleCall) });
+  route("/query/:name", { GET: query(options, handleCall), POST: query(options, handleCall) }, false);
   route("/endpoints", { GET: listEndpoints(options), POST: addEndpoint(options, readBody) });
   route("/endpoints/", { GET: listEndpoints(options) });
   route("/endpoints/:name", {

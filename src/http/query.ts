@@ -3,6 +3,7 @@
 
 import type { Context } from "hono";
 import { TabPyError } from "../errors.ts";
+import type { Reply } from "../executor/executor.ts";
 import type { Resolution } from "../model.ts";
 import type { Answers, HandleCall } from "./call.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
@@ -41,6 +42,7 @@ export function query(
           reply = await call(now);
         }
       }
+      refuseFailed(name, resolution, reply);
       return { reply, answers: answersFor(name, resolution, timeoutText) };
     });
 }
@@ -49,12 +51,18 @@ function modelOf(resolution: Resolution) {
   return resolution.kind === "model" ? resolution.model : undefined;
 }
 
+/** Throws for a body that only the type of `data` makes wrong: an unknown name weighs more (worker/queries.py). */
+function refuseFailed(name: string, resolution: Resolution, reply: Reply): void {
+  if (reply.kind !== "rejected" || reply.rejected.info !== "QueryFailed") return;
+  if (resolution.kind === "unknown") throw unknown(name);
+  throw failed(resolution.kind === "model" ? resolution.model.name : resolution.name, reply.rejected.message);
+}
+
 function answersFor(name: string, resolution: Resolution, timeoutText: string): Answers {
   const called = modelOf(resolution)?.name ?? name;
   return {
     result: ({ etag }) => {
-      if (resolution.kind === "unknown")
-        throw new TabPyError("not-found", "UnknownURI", { info: `Endpoint '${name}' does not exist` });
+      if (resolution.kind === "unknown") throw unknown(name);
       if (resolution.kind === "unusable") throw failed(resolution.name, resolution.reason);
       return etag === undefined ? {} : { Etag: etag };
     },
@@ -67,6 +75,10 @@ function answersFor(name: string, resolution: Resolution, timeoutText: string): 
     lost: (reason, details) =>
       failed(name, `WorkerLost : the Python process that ran this function ended: ${reason}`, details),
   };
+}
+
+function unknown(name: string): TabPyError {
+  return new TabPyError("not-found", "UnknownURI", { info: `Endpoint '${name}' does not exist` });
 }
 
 function failed(name: string, error: string, details?: unknown): TabPyError {

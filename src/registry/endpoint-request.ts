@@ -240,7 +240,9 @@ function fact(body: Body, name: "python" | "cloudpickle"): DeploymentFacts {
 }
 
 function isObject(value: unknown): value is Body {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && numberOf(value) === undefined
+  );
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

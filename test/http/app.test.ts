@@ -50,7 +50,7 @@ const wrongMethods: readonly [method: string, path: string, allow: string][] = [
   ["GET", "/evaluate", "POST, OPTIONS"],
   ["PUT", "/evaluate", "POST, OPTIONS"],
   ["POST", "/status", "GET, HEAD, OPTIONS"],
-  ["PATCH", "/query/x", "GET, HEAD, POST, OPTIONS"],
+  ["PATCH", "/query/x", "GET, POST, OPTIONS"],
   ["POST", "/", "GET, HEAD, OPTIONS"],
 ];
 for (const [method, path, allow] of wrongMethods) {
@@ -63,6 +63,19 @@ for (const [method, path, allow] of wrongMethods) {
     expect(server.calls).toEqual([]);
   });
 }
+
+test("HEAD of a function is answered with 405 and runs nothing, whatever it sends", async () => {
+  for (const body of [undefined, "", '{"data": []}']) {
+    await using server = await startApp();
+    const answer = await server.send({ method: "HEAD", path: "/query/x", ...(body && { body }) });
+    expect([answer.status, answer.headers.get("allow"), answer.body.length]).toEqual([
+      405,
+      "GET, POST, OPTIONS",
+      0,
+    ]);
+    expect(server.calls).toEqual([]);
+  }
+});
 
 test("HEAD answers with the headers of GET and no body", async () => {
   await using server = await startApp({ info: { long: "x".repeat(5000) } });

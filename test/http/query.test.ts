@@ -71,6 +71,24 @@ const replies: Record<string, Row> = {
     status: 404,
     body: { message: "UnknownURI", info: "Endpoint 'nothing' does not exist" },
   },
+  ...Object.fromEntries(
+    (
+      [
+        ["add", 500, failure("add", "not of that type")],
+        ["alias", 500, failure("add", "not of that type")],
+        ["broken", 500, failure("broken", "not of that type")],
+        ["nothing", 404, { message: "UnknownURI", info: "Endpoint 'nothing' does not exist" }],
+      ] as const
+    ).map(([name, status, body]): [string, Row] => [
+      `data of a wrong type for ${name}`,
+      {
+        name,
+        reply: { kind: "rejected", rejected: { message: "not of that type", info: "QueryFailed" } },
+        status,
+        body,
+      },
+    ]),
+  ),
   "an unknown name with a bad body": {
     name: "nothing",
     reply: { kind: "rejected", rejected: { message: "Input body cannot be empty", info: {} } },

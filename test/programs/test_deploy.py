@@ -215,7 +215,7 @@ class QueryTest(unittest.TestCase):
         self.addCleanup(self.tabpy.__exit__, None, None, None)
         self.client = Client(self.tabpy.url)
 
-    def sent(self, *args, **kwargs):
+    def sent(self, /, *args, **kwargs):
         with self.assertRaises(ResponseError) as caught:
             self.client.query("a name/é", *args, **kwargs)
         self.assertEqual(caught.exception.message, "UnknownURI")
@@ -226,6 +226,19 @@ class QueryTest(unittest.TestCase):
         self.assertEqual(self.sent(1, "é"), {"data": [1, "é"]})
         self.assertEqual(self.sent(x=[1], name2=None), {"data": {"x": [1], "name2": None}})
         self.assertEqual(self.sent(), {"data": []})
+
+    def test_query_sends_arguments_of_any_name(self):
+        for name in ("self", "query", "name", "args", "kwargs", "data"):
+            with self.subTest(name):
+                self.assertEqual(self.sent(**{name: 1}), {"data": {name: 1}})
+
+    def test_query_takes_its_own_name_by_keyword_too(self):
+        for keywords, data in (({}, []), ({"x": 1}, {"x": 1}), ({"self": 1}, {"self": 1})):
+            with self.subTest(keywords), self.assertRaises(ResponseError):
+                self.client.query(name="add", **keywords)
+            self.assertEqual((self.tabpy.requests[-1][1], json.loads(self.tabpy.requests[-1][3])), ("/query/add", {"data": data}))
+        with self.assertRaisesRegex(TypeError, "'name'"):
+            self.client.query(x=1)
 
     def test_query_refuses_both_together(self):
         with self.assertRaises(ValueError):

@@ -156,7 +156,38 @@ class QueryTest(DeployedTest):
             self.assertIsNone(worker.load(self.folder.model(archives.statements("import os\nos._exit(3)"))))
 
 
+    def test_any_name_of_an_argument_reaches_the_function(self):
+        names = ("self", "query", "name", "args", "kwargs", "query_object", "custom_query", "data", "model")
+        everything = self.model("def f(**arguments): return arguments")
+        self.assertEqual(self.worker.query(everything, dict.fromkeys(names, 1))[1]["response"], dict.fromkeys(names, 1))
+        for name in names:
+            with self.subTest(name):
+                model = self.model("def f(%s): return [%s]" % (name, name), version=2)
+                self.assertEqual(self.worker.query(model, {name: 5})[1]["response"], [5])
+
+
 class TabPyQueryTest(DeployedTest):
+    def test_any_name_of_an_argument_reaches_the_function(self):
+        names = ("self", "query", "name", "args", "kwargs", "data", "model")
+        self.deploy("def f(**arguments): return sorted(arguments)")
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual(self.worker.value("return tabpy.query('f', %s=1)['response']" % name), [name])
+        keywords = ", ".join("%s=1" % name for name in names)
+        self.assertEqual(self.worker.value("return tabpy.query('f', %s)['response']" % keywords), sorted(names))
+
+    def test_the_name_of_the_function_may_be_a_keyword(self):
+        self.deploy("def f(*args, **kwargs): return [args, kwargs]")
+        for arguments, response in (("name='f'", [[], {}]), ("name='f', x=1", [[], {"x": 1}]),
+                                    ("x=1, name='f', self=2", [[], {"x": 1, "self": 2}])):
+            with self.subTest(arguments):
+                self.assertEqual(self.worker.value("return tabpy.query(%s)['response']" % arguments), response)
+        for arguments in ("", "x=1"):
+            with self.subTest(arguments):
+                header, raised = self.worker.evaluate("return tabpy.query(%s)" % arguments)
+                self.assertEqual((header["kind"], raised["type"], raised["message"]),
+                                 ("raised", "TypeError", "TabPy.query() missing 1 required positional argument: 'name'"))
+
     def test_returns_the_whole_answer(self):
         self.deploy("def f(*args, **kwargs): return [args, kwargs]", "two words", 3)
         answer = self.worker.value("return tabpy.query('two words', 1, [2])")

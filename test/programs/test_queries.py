@@ -51,10 +51,12 @@ class ParseQueryTest(unittest.TestCase):
         for body, message in (
             (b"", "Input body cannot be empty"),
             (b"{}", queries.NO_DATA),
-            (b"[1]", queries.NO_DATA),
-            (b"null", queries.NO_DATA),
-            (b'"data"', queries.NO_DATA),
-            (b'["data"]', queries.NO_DATA),
+            (b"[1]", queries.NO_OBJECT),
+            (b"[]", queries.NO_OBJECT),
+            (b"null", queries.NO_OBJECT),
+            (b"5", queries.NO_OBJECT),
+            (b'"data"', queries.NO_OBJECT),
+            (b'["data"]', queries.NO_OBJECT),
             (b'{"Data": 1}', queries.NO_DATA),
             (b'{"method": 1}', queries.NO_DATA),
             (b"{", "JSONDecodeError : Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
@@ -69,6 +71,19 @@ class ParseQueryTest(unittest.TestCase):
                             queries.parse_query(kind(body), module)
                         self.assertTrue(caught.exception.message.startswith(message), caught.exception.message)
                         self.assertEqual(caught.exception.info, {})
+
+
+    def test_refuses_data_that_is_no_dictionary_and_no_list(self):
+        for data, kind in ((b'"ab"', "str"), (b'""', "str"), (b"1", "int"), (b"12345678901234567890", "int"),
+                           (b"1.5", "float"), (b"NaN", "float"), (b"true", "bool"), (b"null", "NoneType")):
+            for module in MODULES:
+                with self.subTest(data, orjson=module is not None):
+                    with self.assertRaises(requests.Rejected) as caught:
+                        queries.parse_query(b'{"data": %b}' % data, module)
+                    self.assertEqual(
+                        (caught.exception.message, caught.exception.info),
+                        ("Query parameter needs to be a dictionary or a list. Given value is of type <class '%s'>" % kind,
+                         "QueryFailed"))
 
 
 class CallTest(unittest.TestCase):

@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseExactJson } from "../../src/python-json.ts";
 import { newVersion, openRegistry, snapshot } from "./registry-folder.ts";
 
 const change = "Error when changing TabPy state:";
@@ -103,6 +104,7 @@ const badUpdates: readonly [what: string, name: string, body: unknown, code: str
   ["an invalid name", "../f", { src_path: "SOURCE" }, "not-found", "endpoint ../f does not exist."],
   ["an unknown name with a list", "g", [], "not-found", "endpoint g does not exist."],
   ["a list", "f", [], "bad-request", "Failed to decode input body"],
+  ["a number", "f", parseExactJson("5"), "bad-request", "Failed to decode input body"],
   ...["", " ", 0, false].map((src_path): (typeof badUpdates)[number] => [
     `the src_path ${JSON.stringify(src_path)}`,
     "f",
@@ -160,7 +162,7 @@ for (const [what, name, body, code, message] of badUpdates) {
     await one.add("f", "code");
     const source = one.stage("new");
     const before = snapshot(one.folder);
-    const filled = JSON.parse(JSON.stringify(body).replace("SOURCE", source));
+    const filled = parseExactJson(JSON.stringify(body).replace("SOURCE", source));
     await expect(one.registry.update(name, filled)).rejects.toMatchObject({
       code,
       message: message.replace("SOURCE", source),

@@ -11,25 +11,38 @@ import uuid
 from _tabpy_worker import json_writer
 from _tabpy_worker.requests import MalformedJson, Rejected, read_json
 
+NO_OBJECT = "RuntimeError : Input data must be a dictionary"
 NO_DATA = 'RuntimeError : Input data must be a dictionary with a key called "data"'
+WRONG_DATA = "Query parameter needs to be a dictionary or a list. Given value is of type %s"
+QUERY_FAILED = "QueryFailed"
 NOT_LOADED = "There is no query object associated to the endpoint: %s"
 MAX_QUOTED_CHARACTERS = 200
 
 
 def parse_query(body, orjson=None):
-    """(positional arguments, keyword arguments) of a request's body. Raises Rejected."""
+    """(positional arguments, keyword arguments) of a request's body.
+
+    Raises Rejected; with the info QUERY_FAILED when only the type of `data` is wrong, which TabPy answers as it answers
+    a function that fails.
+    """
     if not len(body):
         raise Rejected("Input body cannot be empty")
     try:
         request = read_json(body, orjson)
     except MalformedJson as error:
         raise Rejected(str(error)) from None
-    if type(request) is not dict or "data" not in request:
+    if type(request) is not dict:
+        raise Rejected(NO_OBJECT)
+    if "data" not in request:
         raise Rejected(NO_DATA)
     if "method" in request:
         return (), {"method": request["method"], "data": request["data"]}
     data = request["data"]
-    return ((), data) if type(data) is dict else (data, {})
+    if type(data) is dict:
+        return (), data
+    if type(data) is list:
+        return data, {}
+    raise Rejected(WRONG_DATA % type(data), QUERY_FAILED)
 
 
 def call(query_object, arguments, keywords, orjson=None):
@@ -66,7 +79,7 @@ def reply(response, model):
 def failure(name, error):
     """Message and info of a query that failed; `error` is text, `Type : text` for what was raised."""
     return {"message": "Error querying function '%s'" % name,
-            "info": {"uri": name, "error": error, "type": "QueryFailed"}}
+            "info": {"uri": name, "error": error, "type": QUERY_FAILED}}
 
 
 def _quote(value):

@@ -57,13 +57,21 @@ class TabPy:
         self._models = models
         self._orjson = orjson
 
-    def query(self, name, /, *args, **kwargs):
-        """Call a deployed function with positional or with keyword arguments.
+    def query(self, /, *args, **kwargs):
+        """Call a deployed function: its name, and then its arguments by position or by keyword.
+
+        A keyword `name` is an argument of the function, or its name when that is not given by position.
 
         Returns the whole answer of `/query/{name}`: a dict with `response`, or with `message` and `info` when
         the function doesn't exist or failed. Keyword arguments beside positional ones are ignored, as in TabPy.
-        Raises TypeError for arguments that JSON can't represent.
+        Raises TypeError without a name, and for arguments that JSON can't represent.
         """
+        if args:
+            name, *args = args
+        elif "name" in kwargs:
+            name = kwargs.pop("name")
+        else:
+            raise TypeError("TabPy.query() missing 1 required positional argument: 'name'")
         data = queries.as_json(args if args or not kwargs else kwargs, self._orjson)
         try:
             query_object, model = self._find(name)

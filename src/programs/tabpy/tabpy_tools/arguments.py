@@ -30,3 +30,10 @@ def quoted(name):
     if not isinstance(name, str) or not name:
         raise TypeError("Endpoint name %r: expected a str" % (name,))
     return urllib.parse.quote(name, safe="")
+
+
+def taken_name(keywords):
+    """Takes the name of an endpoint out of keyword arguments. Raises TypeError when it is not among them."""
+    if "name" not in keywords:
+        raise TypeError("query() missing 1 required positional argument: 'name'")
+    return keywords.pop("name")

@@ -7,7 +7,7 @@ bringing them to the server in deployment.py, checks of arguments in arguments.p
 import tempfile
 
 from tabpy.tabpy_tools.archives import as_query_object, write_archive
-from tabpy.tabpy_tools.arguments import check_name, checked_seconds, given, quoted
+from tabpy.tabpy_tools.arguments import check_name, checked_seconds, given, quoted, taken_name
 from tabpy.tabpy_tools.deployment import LoadError, archive_folder, send_archive, wait_until_loaded
 from tabpy.tabpy_tools.rest import ResponseError, Service
 
@@ -95,15 +95,15 @@ class Client:
         """
         self._service.set_credentials(username, password)
 
-    def query(self, name, *args, **kwargs):
-        """Call a deployed function.
+    def query(self, /, *args, **kwargs):
+        """Call a deployed function, by `query(name, *args)` or `query(name, **kwargs)`.
 
         Parameters
         ----------
         name : str
             Name of the function, or of an alias.
         *args, **kwargs
-            The arguments, by position or by name; not both. NumPy arrays and pandas Series are sent as lists.
+            The arguments, by position or by name, not both. NumPy arrays and pandas Series are sent as lists.
 
         Returns
         -------
@@ -124,9 +124,10 @@ class Client:
         >>> client.query("add", x=3, y=4)["response"]
         7
         """
+        name, *args = args if args else [taken_name(kwargs)]
         if args and kwargs:
             raise ValueError("Cannot query %r: expected all arguments by position, or all by name" % (name,))
-        return self._ask("POST", "query/" + quoted(name), {"data": kwargs or list(args)})
+        return self._ask("POST", "query/" + quoted(name), {"data": kwargs or args})
 
     def deploy(self, name, obj, description=None, schema=None, override=False, is_public=None):
         """Deploy a function as an endpoint, and wait until the server has loaded it.

@@ -32,8 +32,8 @@ class CustomQueryObject(QueryObject):
         super().__init__(description)
         self.custom_query = query
 
-    def query(self, *args, **kwargs):
-        """Call the function with these arguments; its exceptions propagate."""
+    def query(self, /, *args, **kwargs):
+        """Call the function with these arguments, `self` too if it has one; its exceptions propagate."""
         return self.custom_query(*args, **kwargs)
 
     def get_docstring(self):
