@@ -12,6 +12,7 @@ from unittest import mock
 
 import archives
 from _tabpy_worker import models
+from tabpy.tabpy_tools.custom_query_object import CustomQueryObject
 
 HERE = platform.python_version()
 
@@ -41,6 +42,41 @@ class LoadTest(ModelTest):
     def test_accepts_any_object_with_a_query_method(self):
         archive = archives.expression("__import__('types').SimpleNamespace(query=len)")
         self.assertEqual(models.load(self.folder.model(archive)).query("abc"), 3)
+
+    def earlier(self, module):
+        """An archive of a client before TabPy 0.8: protocol 2 has the names of modules as text."""
+        query_object = CustomQueryObject(len, "words")
+        archive = pickle.dumps(query_object, protocol=2)
+        return self.folder.model(archive.replace(b"ctabpy.tabpy_tools.custom_query_object", b"c" + module))
+
+    def test_loads_archives_of_earlier_clients(self):
+        for module in (b"tabpy_client.custom_query_object", b"tabpy_tools.custom_query_object"):
+            with self.subTest(module):
+                found = models.load(self.earlier(module))
+                self.assertEqual((found.query([1, 2]), found.get_description()), (2, "words"))
+
+    def test_prefers_an_earlier_client_that_can_be_imported(self):
+        class Own(CustomQueryObject):
+            pass
+        module = types.ModuleType("tabpy_tools.custom_query_object")
+        module.CustomQueryObject = Own
+        package = types.ModuleType("tabpy_tools")
+        with mock.patch.dict(sys.modules, {"tabpy_tools": package, module.__name__: module}):
+            self.assertIs(type(models.load(self.earlier(b"tabpy_tools.custom_query_object"))), Own)
+
+    def test_survives_an_earlier_client_that_cannot_be_imported(self):
+        for source in ("import collections\ncollections.MutableMapping_of_old", "raise ValueError", "("):
+            with self.subTest(source), tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, "tabpy_client.py"), "w") as file:
+                    file.write(source)
+                with mock.patch.object(sys, "path", [folder, *sys.path]):
+                    found = models.load(self.earlier(b"tabpy_client.custom_query_object"))
+                self.assertIs(type(found), CustomQueryObject)
+
+    def test_names_the_module_of_an_earlier_client_that_is_not_there(self):
+        for module in (b"tabpy_client.none", b"tabpy_client", b"tabpy_clients.custom_query_object"):
+            with self.subTest(module), self.assertRaisesRegex(models.NotLoaded, "No module named 'tabpy_client"):
+                models.load(self.earlier(module))
 
     def test_names_what_an_archive_lacks(self):
         for archive, reason in (

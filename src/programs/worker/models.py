@@ -25,6 +25,8 @@ _VERSION_MISMATCH_TEXTS = (
     "an integer is required",
     "takes no keyword arguments",
 )
+# What the package of TabPy's client was called before 0.8. Its archives refer to the classes of the same names.
+_EARLIER_PACKAGES = ("tabpy_client", "tabpy_tools")
 FACTS_NAME = "deployment.json"
 MAX_FACT_CHARACTERS = 64
 
@@ -73,7 +75,7 @@ def load(model):
     recursion_limit = sys.getrecursionlimit()
     try:
         with open(archive, "rb") as file:
-            found = pickle.load(file)
+            found = _Unpickler(file).load()
         if not callable(getattr(found, "query", None)):
             raise NotLoaded("'%s' object has no attribute 'query'" % type(found).__name__)
         return found
@@ -82,6 +84,22 @@ def load(model):
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a hostile pickle too
         sys.setrecursionlimit(recursion_limit)  # with a low one, explaining the error would fail
         raise NotLoaded(_explain(error, os.path.dirname(archive))) from error
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the classes of earlier clients here, unless that client is installed and can be imported."""
+
+    def find_class(self, module, name):
+        package, _, rest = module.partition(".")
+        if package not in _EARLIER_PACKAGES:
+            return super().find_class(module, name)
+        try:
+            return super().find_class(module, name)
+        except Exception as error:  # tabpy_client fails on Python 3.10 and newer
+            try:
+                return super().find_class("tabpy.tabpy_tools." + rest, name)
+            except (AttributeError, ImportError):
+                raise error from None
 
 
 def version_difference(folder):
