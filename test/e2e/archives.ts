@@ -7,11 +7,14 @@ import type { Answer, TestServer } from "../support/server.ts";
 
 const programs = join(import.meta.dir, "../../src/programs");
 
-/** An archive of the function `name` that `source` defines. */
-export function functionArchive(source: string, name: string): Buffer {
+/** An archive of the function `name` that `source` defines, by the client whose package has this name. */
+export function functionArchive(source: string, name: string, client = "tabpy.tabpy_tools"): Buffer {
   return pickled(`
 scope = {"__name__": "__main__"}
 exec(${JSON.stringify(source)}, scope)
+CustomQueryObject.__module__ = "${client}.custom_query_object"
+sys.modules.setdefault("${client.split(".")[0]}", sys.modules["tabpy"])
+sys.modules[CustomQueryObject.__module__] = sys.modules["tabpy.tabpy_tools.custom_query_object"]
 made = CustomQueryObject.__new__(CustomQueryObject)
 made.__dict__.update(custom_query=scope[${JSON.stringify(name)}], description="")`);
 }
