@@ -202,7 +202,7 @@ export function missingSource({ sourcePath }: EndpointRequest): TabPyError {
 }
 
 /**
- * The version that a PUT makes: the next one if it asks for that. TabPy's clients before 0.4 know no
+ * The version that a PUT makes: the next one if it asks for that. TabPy's clients before 2.12 know no
  * `should_update_version`: they ask for the version that is there, and send a higher one.
  */
 export function versionAfter(old: Endpoint, body: unknown): number {

@@ -53,7 +53,8 @@ const members03: Members = {
   target: "",
 };
 const { required_files: _, required_packages: __, ...members08 } = members03;
-const members29: Members = { ...members08, target: null, is_public: false };
+const members23: Members = { ...members08, target: null };
+const members212: Members = { ...members23, is_public: false };
 
 function deployment(name: string, version: number, members: Members): Members {
   const src_path = `${places.destination}/endpoints/${name}/${version}`;
@@ -150,15 +151,15 @@ const alias: readonly Exchange[] = [
   { method: "DELETE", path: "/endpoints/scale", status: 204 },
 ];
 
-/** The description is changed without a new version; since 2.11 the client says so. */
+/** The description is changed without a new version; since 2.12 the client says so. */
 function changesInfo(): Exchange[] {
   const change = {
-    ...deployment("scale", 1, members29),
+    ...deployment("scale", 1, members212),
     description: "other words",
     should_update_version: false,
   };
   return [
-    ...deploys("scale", 1, 10, members29),
+    ...deploys("scale", 1, 10, members212),
     {
       method: "PUT",
       path: "/endpoints/scale",
@@ -233,25 +234,25 @@ export const oldClients: readonly OldClient[] = [
     exchanges: life("scale", members03),
   },
   {
-    name: "tabpy 0.8 to 2.8",
+    name: "tabpy 0.8 to 2.2",
     package: "tabpy.tabpy_tools",
     hasCredentials: true,
     headers: { ...json, ...basic },
     exchanges: [...life("with-hyphen_1", members08), ...alias],
   },
   {
-    name: "tabpy 2.9 and 2.10, which send is_public",
+    name: "tabpy 2.3 to 2.11, whose models have null for a target,",
     package: "tabpy.tabpy_tools",
     hasCredentials: true,
     headers: { ...json, ...basic },
-    exchanges: life("scale", members29),
+    exchanges: life("scale", members23),
   },
   {
-    name: "tabpy 2.11 to 2.16, which send should_update_version",
+    name: "tabpy 2.12 to 2.16, which send is_public and should_update_version,",
     package: "tabpy.tabpy_tools",
     hasCredentials: true,
     headers: { ...json, ...basic },
-    exchanges: [...life("scale", members29, { should_update_version: true }), ...changesInfo()],
+    exchanges: [...life("scale", members212, { should_update_version: true }), ...changesInfo()],
   },
   {
     name: "tabpy 2.13 with remote_server",

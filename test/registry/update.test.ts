@@ -20,7 +20,7 @@ test("update() makes a new version only when the body asks for it", async () => 
   expect(versions).toEqual([1, 1, 2, 2, 2, 3]);
 });
 
-// TabPy's clients before 0.4 send the version that they want, and know no should_update_version.
+// TabPy's clients before 2.12 send the version that they want, and know no should_update_version.
 const sentVersions: readonly [what: string, body: object, version: number][] = [
   ["the next version", { version: 3 }, 3],
   ["a much higher version", { version: 17 }, 17],
