@@ -9,7 +9,14 @@ const root = join(import.meta.dir, "..");
 /** From the parts that import none to the one that imports all; a part imports only from groups before its own. */
 const order: readonly (readonly string[])[] = [
   ["src/errors.ts", "src/model.ts"],
-  ["src/lifecycle.ts", "src/ini.ts", "src/files.ts", "src/memory-account.ts", "src/python-json.ts"],
+  [
+    "src/lifecycle.ts",
+    "src/ini.ts",
+    "src/files.ts",
+    "src/memory-account.ts",
+    "src/python-json.ts",
+    "src/python-json-fault.ts",
+  ],
   ["src/reload.ts", "src/file-lock.ts"],
   ["src/logging/"],
   ["src/config/"],
