@@ -282,8 +282,7 @@ class Client:
         dict
             Name of each endpoint, and the endpoint as a dict.
         """
-        endpoints = self._ask("GET", "endpoints")
-        return {name: one for name, one in endpoints.items() if type is None or one.get("type") == type}
+        return {name: one for name, one in self._ask("GET", "endpoints").items() if type in (None, one.get("type"))}
 
     def get_status(self):
         """The load status of each function, as a dict by name."""
