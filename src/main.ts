@@ -33,7 +33,7 @@ export interface TabPy {
   readonly url: string;
   /** Rejects (TabPyError `config`) when no Python was found that can run scripts. */
   readonly pythonFound: Promise<void>;
-  /** Read again what may change while the server runs: the password file, certificate and key. */
+  /** Read again what may change while the server runs: the password file, certificate and key, modules of scripts. */
   reload(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -71,6 +71,7 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
         resolve: (name) => registry.resolve(name),
       },
       memory,
+      url: serverUrl(config, service.prefix),
       size: config.workers,
       log: log.for("pool.ts"),
     },
@@ -131,7 +132,10 @@ export async function startTabPy(config: Config, log: Logger): Promise<TabPy> {
   return {
     url: `${serverUrl(config, service.prefix)}/`,
     pythonFound: executor.interpreterFound,
-    reload: () => reloader.reload(),
+    reload: () => {
+      executor.renew("the server was asked to read its files again");
+      return reloader.reload();
+    },
     stop: () => stopAll(services),
   };
 }

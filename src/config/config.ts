@@ -58,6 +58,7 @@ export function createConfig(loaded: Loaded, env: NodeJS.ProcessEnv) {
     isLoopbackOnly: isLoopbackOnly(host),
     port: number("TABPY_PORT"),
     tls: value("TABPY_TRANSFER_PROTOCOL") === "https" ? tls : undefined,
+    reloadModules: isOn("TABPY_RELOAD_MODULES"),
     isGzipEnabled: isOn("TABPY_GZIP_ENABLE"),
     python: text("TABPY_PYTHON"),
     workers,

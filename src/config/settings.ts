@@ -153,6 +153,13 @@ export const settings = [
     group: "Python and workers",
   },
   {
+    name: "TABPY_RELOAD_MODULES",
+    type: { kind: "boolean" },
+    default: "true",
+    doc: "Whether workers are replaced, one after the other, when the file of a module that they have imported changes",
+    group: "Python and workers",
+  },
+  {
     name: "TABPY_EVALUATE_ENABLE",
     type: { kind: "boolean" },
     default: "true",

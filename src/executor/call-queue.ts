@@ -87,7 +87,13 @@ export class CallQueue {
     return undefined;
   }
 
-  /** Take a call, which `next` has returned, out of the queue; the next turn is another client's. */
+  /** Whether the call waits. */
+  has(pending: PendingCall): boolean {
+    const line = this.#lines.get(pending.client);
+    return line !== undefined && (line.waiting.has(pending) || line.returned.includes(pending));
+  }
+
+  /** Take a call that waits out of the queue; the next turn is another client's. */
   take(pending: PendingCall): void {
     const line = this.#remove(pending);
     if (line === undefined || line.returned.length + line.waiting.size === 0 || this.#lines.size === 1)

@@ -14,6 +14,8 @@ export class PendingCall {
   frameId = 0;
   /** End of its lease, by performance.now(); that worker doesn't start it later. Undefined: the worker was idle. */
   notAfterMs: number | undefined;
+  /** In how many running calls the script runs that makes this call (inner-calls.ts). */
+  depth = 0;
 
   readonly #resolve: (reply: Reply) => void;
   readonly #reject: (error: TabPyError) => void;

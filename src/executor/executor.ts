@@ -15,8 +15,18 @@ export interface Executor extends Service {
   readonly tryShared: (model: Model) => Promise<string | undefined>;
   /** To be called when no `tryShared` follows for now; ends that process. */
   readonly endShared: () => void;
+  /** Replace the processes in which code is loaded, in turn: it may have changed. */
+  readonly renew: (reason: string) => void;
   /** Resolves when Python was found and can run scripts; rejects (TabPyError `config`) when there is none. */
   readonly interpreterFound: Promise<void>;
+}
+
+/** The ports of a connection between two processes of this machine, as the server sees it. */
+export interface LocalConnection {
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** Set by the executor once it knows that no script has opened the connection. */
+  isOutside?: boolean;
 }
 
 export type Execute = (call: Call) => Promise<Reply>;
@@ -32,6 +42,8 @@ export interface Functions {
 export interface Call {
   /** Who takes turns with other clients while calls wait: a user or an address. */
   readonly client?: string;
+  /** Set when the call comes from this machine: perhaps from inside a script. */
+  readonly connection?: LocalConnection;
   /** Logged beside what the script prints; the `uuid` of a query's result. Visible ASCII. */
   readonly callId: string;
   /** `reportsFunction`: the reply has the text of the function that the script becomes. */

@@ -4,41 +4,21 @@
 
 import { within } from "../lifecycle.ts";
 import type { Logger } from "../logging/logger.ts";
-import type { MemoryAccount } from "../memory-account.ts";
+import type { Model } from "../model.ts";
 import { PendingCall, unavailable } from "./call.ts";
 import { CallQueue } from "./call-queue.ts";
-import type { Execute, Functions } from "./executor.ts";
+import { InnerCalls, maxDepth } from "./inner-calls.ts";
+import { ModuleWatch } from "./module-watch.ts";
+import type { PoolOptions } from "./pool-options.ts";
+import type { Execute } from "./executor.ts";
 import { type Command, unsuitable } from "./process/interpreter.ts";
 import { watchMemory } from "./process/memory-limit.ts";
-import type { SpawnWorker } from "./process/spawn.ts";
 import { watchStopped } from "./process/stopped.ts";
+import { Renewal } from "./renewal.ts";
 import { Worker } from "./worker.ts";
 import { WorkerChoice } from "./worker-choice.ts";
 import type { WorkerEvent } from "./worker-options.ts";
 import { WorkerStarts } from "./worker-starts.ts";
-
-export interface PoolOptions {
-  /** Interpreters to try, in order; the first suitable one is used from then on. */
-  readonly commands: readonly Command[];
-  readonly spawn: (command: Command) => ReturnType<SpawnWorker>;
-  readonly functions: Functions;
-  /** Where results count. */
-  readonly memory: MemoryAccount;
-  /** Deployed functions that each worker keeps loaded. */
-  readonly workerModels: number;
-  /** Workers to keep. */
-  readonly size: number;
-  /** Workers that the calls of one client may hold. */
-  readonly workersPerUser: number;
-  /** Calls that may wait for a worker. */
-  readonly queueSize: number;
-  readonly queueTimeoutMs: number;
-  /** Calls after which a worker is replaced; 0 for never. */
-  readonly workerMaxRequests: number;
-  /** Resident bytes above which a worker is replaced, even during a call; 0 for never. */
-  readonly workerMemoryBytes: number;
-  readonly log: Logger;
-}
 
 /** How long workers may take to end when the pool stops. */
 const stopTimeoutMs = 5000;
@@ -55,6 +35,13 @@ export class Pool {
   readonly #starts: WorkerStarts;
   readonly #queue: CallQueue;
   readonly #choice: WorkerChoice;
+  readonly #innerCalls: InnerCalls;
+  readonly #modules: ModuleWatch;
+  readonly #renewal: Renewal;
+  /** Workers that have imported modules of no installed package. */
+  readonly #withOwnModules = new WeakSet<Worker>();
+  /** Workers that have lost their place and end after their calls. */
+  readonly #retired = new Set<Worker>();
   /** Every worker whose process runs, also those of trial loads and those that are ending. */
   readonly #alive = new Set<Worker>();
   #isStopping = false;
@@ -69,6 +56,17 @@ export class Pool {
     this.interpreterFound = this.#starts.interpreterFound;
     this.#queue = new CallQueue(options.queueSize, options.queueTimeoutMs);
     this.#choice = new WorkerChoice(options, this.#queue);
+    const startWorker = () => this.startExtra();
+    this.#innerCalls = new InnerCalls({
+      workers: () => this.#alive,
+      startWorker,
+      queue: this.#queue,
+      maxWorkers: options.size * maxDepth,
+      log: options.log,
+    });
+    const exchange = (old: Worker, fresh: Worker) => this.#exchange(old, fresh);
+    this.#renewal = new Renewal({ startWorker, exchange, log: options.log });
+    this.#modules = new ModuleWatch((path) => this.renew(`"${path}" has changed`));
   }
 
   /** Start the first worker without waiting for it. Calls are accepted at once and wait for it. */
@@ -76,6 +74,7 @@ export class Pool {
     this.#startWorker();
     const alive = () => this.#alive;
     this.#watches.push(watchStopped(alive, (worker, reason) => worker.kill(reason)));
+    if (this.#options.reloadModules) this.#watches.push(this.#modules.start());
     const limitBytes = this.#options.workerMemoryBytes;
     if (limitBytes > 0)
       this.#watches.push(watchMemory(alive, limitBytes, (worker, bytes) => this.#endTooLarge(worker, bytes)));
@@ -86,6 +85,8 @@ export class Pool {
     this.#isStopping = true;
     for (const stopWatching of this.#watches) stopWatching();
     this.#starts.stop();
+    this.#renewal.stop();
+    this.#innerCalls.stop();
     this.#queue.refuseAll(() => unavailable(stopping, "", 1));
     for (const worker of this.#alive) {
       const isIdle = this.#choice.workers.has(worker) && worker.isReady && !worker.isBusy;
@@ -108,9 +109,24 @@ export class Pool {
     else if (this.#isStopping) pending.refuse(unavailable(stopping, "", 1));
     else if (this.#starts.isPausing && this.#choice.workers.size === 0)
       pending.refuse(this.#starts.noPython());
-    else this.#queue.add(pending);
+    else {
+      this.#queue.add(pending);
+      this.#innerCalls.consider(pending);
+    }
     return pending.reply;
   };
+
+  /** Replace all workers in turn, because code that they have imported may have changed. */
+  renew(reason: string): void {
+    this.#modules.clear();
+    this.#renewal.request(this.#choice.workers, reason);
+  }
+
+  /** The same for those that have imported modules which may belong to a function that was deployed. */
+  renewForDeployment({ name }: Model): void {
+    const workers = [...this.#choice.workers].filter((worker) => this.#withOwnModules.has(worker));
+    this.#renewal.request(workers, `"${name}" was deployed`);
+  }
 
   /**
    * Start a worker that takes none of the pool's calls, once it is known which Python runs. The caller ends it.
@@ -135,10 +151,15 @@ export class Pool {
         break;
       case "returned":
         this.#queue.giveBack(event.calls);
+        for (const pending of event.calls) this.#innerCalls.consider(pending);
         this.#serveIdle();
         break;
       case "lost":
         this.#replaceLost(worker, event.reason);
+        break;
+      case "imported":
+        if (event.isOwn) this.#withOwnModules.add(worker);
+        if (this.#options.reloadModules) this.#modules.add(event.paths);
         break;
       case "printed":
         this.#logOutput(event.callId, event.line);
@@ -151,7 +172,10 @@ export class Pool {
   /** Send a worker what it can take, or replace it when it is used up. */
   #serve(worker: Worker): void {
     const { workers } = this.#choice;
-    if (!workers.has(worker)) return;
+    if (!workers.has(worker)) {
+      if (!worker.isBusy && this.#retired.delete(worker)) worker.stop();
+      return;
+    }
     for (let share = Math.ceil(this.#queue.size / workers.size); ; share--) {
       if (share <= 0 && worker.isBusy) return;
       if (this.#choice.isUsedUp(worker)) {
@@ -167,12 +191,8 @@ export class Pool {
 
   #serveIdle(): void {
     if (this.#isStopping) return;
-    for (
-      let worker = this.#choice.takeIdleForNext();
-      worker !== undefined;
-      worker = this.#choice.takeIdleForNext()
-    )
-      this.#serve(worker);
+    const next = () => this.#choice.takeIdleForNext();
+    for (let worker = next(); worker !== undefined; worker = next()) this.#serve(worker);
   }
 
   #replaceLost(worker: Worker, reason: string): void {
@@ -194,6 +214,17 @@ export class Pool {
     this.#choice.remove(worker);
     worker.stop();
     this.#fill();
+  }
+
+  /** Give the place of a worker to another one; it ends after the calls that it was sent. */
+  #exchange(old: Worker, fresh: Worker): boolean {
+    if (this.#isStopping || !this.#choice.workers.has(old)) return false;
+    this.#choice.remove(old);
+    if (old.isBusy) this.#retired.add(old);
+    else old.stop();
+    this.#choice.workers.add(fresh);
+    this.#serve(fresh);
+    return true;
   }
 
   #endTooLarge(worker: Worker, bytes: number): void {
@@ -224,18 +255,21 @@ export class Pool {
   }
 
   #spawn(command: Command): Worker {
-    const { spawn, functions, memory, workerModels, workerMemoryBytes } = this.#options;
+    const { spawn, functions, memory, workerModels, workerMemoryBytes, url } = this.#options;
     const worker = new Worker({
       spawn: () => spawn(command),
       // Kept memory must not count against a limit.
-      settings: { orjson: true, keepMemory: workerMemoryBytes === 0, models: workerModels },
+      settings: { orjson: true, keepMemory: workerMemoryBytes === 0, models: workerModels, url },
       functions,
       memory,
       refuse: (hello) => unsuitable(command, hello),
       onEvent: (from, event) => this.#onEvent(from, event),
     });
     this.#alive.add(worker);
-    worker.ended.then(() => this.#alive.delete(worker));
+    worker.ended.then(() => {
+      this.#alive.delete(worker);
+      this.#retired.delete(worker);
+    });
     return worker;
   }
 

@@ -9,7 +9,7 @@ import type { Worker } from "./worker.ts";
 
 export interface WorkerOptions {
   readonly spawn: SpawnWorker;
-  readonly settings: Pick<StartHeader, "orjson" | "keepMemory" | "models">;
+  readonly settings: Pick<StartHeader, "orjson" | "keepMemory" | "models" | "url">;
   readonly functions: Functions;
   /** Where results count. */
   readonly memory: MemoryAccount;
@@ -33,6 +33,8 @@ export type WorkerEvent =
   | { readonly kind: "free" }
   /** It was sent these calls and will not start them. */
   | { readonly kind: "returned"; readonly calls: readonly PendingCall[] }
+  /** It has imported files for the first time; `isOwn`: one of them belongs to no installed package. */
+  | { readonly kind: "imported"; readonly isOwn: boolean; readonly paths: readonly string[] }
   /** It was ready and can't take calls any more. */
   | { readonly kind: "lost"; readonly reason: string }
   /** A line that a script printed; `callId` is undefined outside of calls. */

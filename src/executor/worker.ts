@@ -10,7 +10,14 @@ import type { Model } from "../model.ts";
 import { workerSources } from "../programs/sources.ts";
 import type { PendingCall } from "./call.ts";
 import { FrameDecoder, FrameWriter } from "./channel/frames.ts";
-import { callHeader, type Header, leftoverTexts, parseReply, type ReplyHeader } from "./channel/messages.ts";
+import {
+  callHeader,
+  type Header,
+  leftoverTexts,
+  parseModules,
+  parseReply,
+  type ReplyHeader,
+} from "./channel/messages.ts";
 import { OutputReader } from "./channel/script-output.ts";
 import { readInTurns } from "./channel/turns.ts";
 import type { Call } from "./executor.ts";
@@ -24,8 +31,6 @@ import type { EndOptions, WorkerOptions } from "./worker-options.ts";
 const channelCloseTimeoutMs = 1000;
 /** How long a call may continue after its client has gone: most calls end sooner than a new worker would start. */
 const cancelGraceMs = 100;
-/** After how long without a further byte a reply that has arrived in part does not hold up the calls behind it. */
-const partTimeoutMs = 1000;
 
 const sourcesBody = Buffer.from(JSON.stringify(workerSources));
 
@@ -38,6 +43,8 @@ export class Worker {
   pid: number | undefined;
   /** Process id of its parent. */
   readonly reaperPid: number | undefined;
+  /** Calls that this worker was sent. */
+  callCount = 0;
 
   readonly #options: WorkerOptions;
   readonly #process: WorkerProcess;
@@ -54,10 +61,7 @@ export class Worker {
   /** Name of a deployed function -> key of the archive that the worker has most likely loaded. */
   readonly #models: QuickLRU<string, string>;
   #state: State = { kind: "starting" };
-  #callCount = 0;
   #hasReplied = false;
-  /** When bytes of an incomplete frame have last arrived, by performance.now(). */
-  #partAtMs = 0;
   #hasExited = false; // replies may still lie in the channel
   /** The worker's clock minus performance.now(), in milliseconds, or a little less. */
   #clockOffsetMs = 0;
@@ -77,8 +81,7 @@ export class Worker {
         for (const { frameId } of calls) this.#takenBack.add(frameId);
         options.onEvent(this, { kind: "returned", calls });
       },
-      isReplyComing: () =>
-        this.#decoder.isInsideKeyedFrame && performance.now() - this.#partAtMs < partTimeoutMs,
+      isReplyComing: () => this.#decoder.isFrameComing,
     });
     this.#writer = new FrameWriter(this.#process.input);
     this.#questions = new Questions({
@@ -104,13 +107,12 @@ export class Worker {
     });
   }
 
-  /** Calls that this worker was sent. */
-  get callCount(): number {
-    return this.#callCount;
+  get isBusy(): boolean {
+    return this.runningCall !== undefined;
   }
 
-  get isBusy(): boolean {
-    return this.#inFlight.first !== undefined;
+  get runningCall(): PendingCall | undefined {
+    return this.#inFlight.first;
   }
 
   /** Whether it was sent a call of this client that has not ended. */
@@ -149,11 +151,9 @@ export class Worker {
     try {
       const refusal = this.#options.refuse(await this.#handshake.hello());
       if (refusal !== undefined) throw new TabPyError("config", refusal);
-      const { settings } = this.#options;
       this.#decoder.requireKey(this.#key);
-      this.#writer.write({ id: 0, kind: "start", key: this.#key, marker: this.#marker, ...settings }, [
-        sourcesBody,
-      ]);
+      const start = { key: this.#key, marker: this.#marker, ...this.#options.settings };
+      this.#writer.write({ id: 0, kind: "start", ...start }, [sourcesBody]);
       const ready = await this.#handshake.ready();
       this.pid = ready.pid;
       if (this.#state.kind === "ending") throw new TabPyError("unavailable", this.#state.reason);
@@ -170,7 +170,7 @@ export class Worker {
       pending.settle({ kind: "lost", reason: this.#state.reason });
       return;
     }
-    this.#inFlight.add(pending, ++this.#callCount);
+    this.#inFlight.add(pending, ++this.callCount);
     pending.onAbort = () => setTimeout(() => this.#killCancelled(pending), cancelGraceMs);
     if (this.#inFlight.first === pending) this.#output.setRunning(pending.call.callId);
     const { call, frameId, notAfterMs } = pending;
@@ -178,8 +178,7 @@ export class Worker {
       this.#models.set(call.what.model.name, call.what.model.key);
     const notAfter =
       notAfterMs === undefined ? undefined : Math.floor((notAfterMs + this.#clockOffsetMs) * 1000);
-    const revision = this.#options.functions.revision();
-    this.#writer.write(callHeader(call, frameId, revision, notAfter), call.body);
+    this.#writer.write(callHeader(call, frameId, this.#options.functions.revision(), notAfter), call.body);
   }
 
   /** End the idle worker: it is asked to exit, and killed when that takes too long. */
@@ -228,16 +227,11 @@ export class Worker {
     } catch (error) {
       this.#end(`bytes on its channel that are not a frame (${errorText(error)})`);
     }
-    if (this.#decoder.isInsideFrame) this.#partRead();
+    // No part of a frame may be left for the next call, which would wait for the rest.
+    if (this.#decoder.isInsideFrame && this.isReady && !this.isBusy && this.#takenBack.size === 0)
+      this.#end("a part of a message on its channel, while it runs no call");
     if (this.#hasReplied && this.isReady) this.#options.onEvent(this, { kind: "free" });
     this.#hasReplied = false;
-  }
-
-  /** No part of a frame may be left for the next call, which would wait for the rest. */
-  #partRead(): void {
-    this.#partAtMs = performance.now();
-    if (this.isReady && !this.isBusy && this.#takenBack.size === 0)
-      this.#end("a part of a message on its channel, while it runs no call");
   }
 
   /** Returns whether `held` is released later. */
@@ -252,6 +246,9 @@ export class Worker {
       case "resolve":
         this.#asked(header, body);
         break;
+      case "modules":
+        this.#options.onEvent(this, { kind: "imported", isOwn: header.own, paths: parseModules(body) });
+        break;
       case "result":
       case "raised":
       case "rejected":
@@ -264,22 +261,16 @@ export class Worker {
   }
 
   #asked(header: Header, name: Buffer | undefined): void {
-    if (header.id !== this.#inFlight.first?.frameId || name === undefined) {
-      this.#endOutOfTurn(header);
-      return;
-    }
+    if (header.id !== this.runningCall?.frameId || name === undefined) return this.#endOutOfTurn(header);
     const fault = this.#questions.take(header.id, name);
     if (fault !== undefined) this.#end(`${fault} on its channel`);
   }
 
   #replied(header: ReplyHeader, body: Buffer | undefined, held: Held | undefined): boolean {
     const pending = this.#inFlight.first;
-    if (pending === undefined || header.id !== pending.frameId) {
+    const isDue = header.kind !== "returned" || pending?.notAfterMs !== undefined; // only with a lease is a call returned
+    if (pending === undefined || header.id !== pending.frameId || !isDue) {
       if (!this.#takenBack.delete(header.id)) this.#endOutOfTurn(header);
-      return false;
-    }
-    if (header.kind === "returned" && pending.notAfterMs === undefined) {
-      this.#endOutOfTurn(header); // it was sent without a lease
       return false;
     }
     // Before the call leaves the line: should a script have written the frame, the body may be anything.

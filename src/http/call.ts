@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { Context } from "hono";
 import { networkOf } from "../auth/throttle.ts";
+import { isLoopback } from "../config/hosts.ts";
 import { TabPyError } from "../errors.ts";
 import type { Call, Execute, Raised, Reply } from "../executor/executor.ts";
 import type { Held } from "../memory-account.ts";
@@ -14,7 +15,7 @@ import type { ReadBody } from "./body.ts";
 import type { SendLarge } from "./large-answers.ts";
 import type { AppEnv } from "./types.ts";
 
-const network = Symbol("network of the client");
+const origin = Symbol("where a connection comes from");
 
 type Result = Extract<Reply, { kind: "result" }>;
 
@@ -50,7 +51,7 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendLarge
       const { reply, answers } = await run(
         (what, timeoutMs) =>
           execute({
-            client: clientOf(c),
+            ...originOf(c),
             callId: c.get("callId"),
             what,
             body: body.pieces,
@@ -72,13 +73,21 @@ export function createHandleCall(execute: Execute, readBody: ReadBody, sendLarge
   };
 }
 
-/** The user, or the address where there are no users; it is kept with the connection. */
-function clientOf(c: Context<AppEnv>): string {
+/** The client that takes turns with others: the user, or the address where there are no users. */
+function originOf(c: Context<AppEnv>): Pick<Call, "client" | "connection"> {
+  const socket: Socket & { [origin]?: ReturnType<typeof originOf> } = c.env.incoming.socket;
+  socket[origin] ??= { client: networkOf(addressOf(socket)), ...localConnection(socket) };
   const user = c.get("user");
-  if (user !== undefined) return user;
-  const socket: Socket & { [network]?: string } = c.env.incoming.socket;
-  socket[network] ??= networkOf(addressOf(socket));
-  return socket[network];
+  return user === undefined ? socket[origin] : { ...socket[origin], client: user };
+}
+
+/** The ports of a connection of this machine, from which a script may call its own server. */
+function localConnection(socket: Socket): Pick<Call, "connection"> {
+  const { localAddress, remoteAddress, localPort, remotePort } = socket;
+  if (localAddress === undefined || remoteAddress === undefined) return {};
+  if (localPort === undefined || remotePort === undefined) return {};
+  if (localAddress !== remoteAddress && !isLoopback(addressOf(socket))) return {};
+  return { connection: { localPort, remotePort } };
 }
 
 function failure(reply: Exclude<Reply, Result>, answers: Answers): TabPyError {

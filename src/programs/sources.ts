@@ -17,6 +17,10 @@ import deploy from "./predeployed/deploy.py" with { type: "text" };
 import pca from "./predeployed/pca.py" with { type: "text" };
 import sentimentAnalysis from "./predeployed/sentiment_analysis.py" with { type: "text" };
 import ttest from "./predeployed/ttest.py" with { type: "text" };
+import interpreterState from "./worker/interpreter_state.py" with { type: "text" };
+import keptPools from "./worker/kept_pools.py" with { type: "text" };
+import moduleFiles from "./worker/module_files.py" with { type: "text" };
+import ownServer from "./worker/own_server.py" with { type: "text" };
 import processLimits from "./worker/process_limits.py" with { type: "text" };
 import processState from "./worker/process_state.py" with { type: "text" };
 import queries from "./worker/queries.py" with { type: "text" };
@@ -66,6 +70,10 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.freed_memory": freedMemory,
   "_tabpy_worker.models": models,
   "_tabpy_worker.script_output": scriptOutput,
+  "_tabpy_worker.interpreter_state": interpreterState,
+  "_tabpy_worker.kept_pools": keptPools,
+  "_tabpy_worker.module_files": moduleFiles,
+  "_tabpy_worker.own_server": ownServer,
   "_tabpy_worker.process_limits": processLimits,
   "_tabpy_worker.process_state": processState,
   "_tabpy_worker.queries": queries,

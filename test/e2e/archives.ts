@@ -19,6 +19,15 @@ made = CustomQueryObject.__new__(CustomQueryObject)
 made.__dict__.update(custom_query=scope[${JSON.stringify(name)}], description="")`);
 }
 
+/** An archive that refers to the function `name` of a module in `folder`, and doesn't contain its code. */
+export function referringArchive(folder: string, module: string, name: string): Buffer {
+  return pickled(`
+sys.path.insert(0, ${JSON.stringify(folder)})
+import importlib
+made = CustomQueryObject.__new__(CustomQueryObject)
+made.__dict__.update(custom_query=getattr(importlib.import_module(${JSON.stringify(module)}), ${JSON.stringify(name)}), description="")`);
+}
+
 /** An archive that evaluates the Python expression `call`, `function(argument, ...)`, when it is loaded. */
 export function hostileArchive(imports: string, callable: string, args: string): Buffer {
   return pickled(`

@@ -12,7 +12,8 @@ import {
 import { join } from "node:path";
 import type { TabPyError } from "../../src/errors.ts";
 import type { Reply } from "../../src/executor/executor.ts";
-import { Pool, type PoolOptions } from "../../src/executor/pool.ts";
+import { Pool } from "../../src/executor/pool.ts";
+import type { PoolOptions } from "../../src/executor/pool-options.ts";
 import type { Command } from "../../src/executor/process/interpreter.ts";
 import { spawnWorker } from "../../src/executor/process/spawn.ts";
 import { MemoryAccount } from "../../src/memory-account.ts";
@@ -32,6 +33,8 @@ async function startPool(options: Partial<PoolOptions> = {}): Promise<Pool & Asy
   const pool = new Pool({
     commands: [python],
     spawn: (command) => spawnWorker(command, process.env),
+    url: "http://localhost:9004",
+    reloadModules: true,
     workerModels: 8,
     functions: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 2,

@@ -25,6 +25,8 @@ async function startLoader(timeoutMs = 30_000): Promise<TestLoader> {
   const pool = new Pool({
     commands: [{ file: testPython().file, args: [] }],
     spawn: (command) => spawnWorker(command, process.env),
+    url: "http://localhost:9004",
+    reloadModules: true,
     workerModels: 8,
     functions: { revision: () => 1, resolve: () => ({ kind: "unknown" }) },
     size: 1,

@@ -2,12 +2,13 @@
 
 import json
 import os
+import socket
 import sys
 import tempfile
 import unittest
 
 import archives
-from worker_process import WorkerProcess
+from worker_process import OWN_URL, WorkerProcess
 
 posix_only = unittest.skipUnless(os.name == "posix", "processes of POSIX")
 
@@ -346,3 +347,53 @@ class TabPyQueryTest(DeployedTest):
             "signal.setitimer(signal.ITIMER_REAL, 0)\n"
             "return [wrong[:3], broken > 0]"), [[], True])
         self.assertEqual([self.worker.value(QUERY + "['response']", name, []) for name in "fgf"], ["f", "g", "f"])
+
+
+class ClientTest(DeployedTest):
+    """Queries of this server with the client library, as Prep templates have them."""
+
+    QUERY = ("from tabpy.tabpy_tools.client import Client, ResponseError\nclient = Client(_arg1)\n"
+             "try:\n  return client.query(_arg2, *_arg3)\nexcept ResponseError as error:\n"
+             "  return [error.status_code, error.message, error.info]")
+
+    def test_a_query_of_its_own_server_stays_in_the_worker(self):
+        self.deploy("def f(x, y=2): return [x, y]", "two words", 3)
+        for url in (OWN_URL, OWN_URL + "/", "HTTP://LocalHost:19004/sub", "http://127.0.0.1:19004/sub/", "http://[::1]:19004/sub/",
+                    "http://%s:19004/sub" % socket.gethostname()):
+            with self.subTest(url):
+                answer = self.worker.value(self.QUERY, url, "two words", [1])
+                self.assertEqual([answer["response"], answer["version"], answer["model"]], [[1, 2], 3, "two words"])
+                self.assertTrue(answer["uuid"])
+
+    def test_a_query_of_another_server_does_not(self):
+        text = self.QUERY.replace("except ResponseError as error", "except ConnectionError as error").replace(
+            "[error.status_code, error.message, error.info]", "'over HTTP'")
+        self.deploy("def f(): return 1")
+        for url in ("http://localhost:1/sub", OWN_URL + "marine", "https://localhost:19004/sub", "http://localhost:19004/"):
+            with self.subTest(url):
+                self.assertEqual(self.worker.value(text, url, "f", []), "over HTTP")
+
+    def test_a_failed_query_raises_what_the_server_would_answer(self):
+        self.deploy("def f(x): return 1 / x")
+        for name, status, message in (("f", 500, "Error querying function 'f'"), ("g", 404, "UnknownURI")):
+            with self.subTest(name):
+                found = self.worker.value(self.QUERY, OWN_URL, name, [0])
+                self.assertEqual(found[:2], [status, message])
+        self.assertEqual(self.worker.value(self.QUERY, OWN_URL, "f", [0])[2]["error"], "ZeroDivisionError : division by zero")
+
+    def test_a_deployed_function_may_query_another_one(self):
+        self.deploy("def f(x): return x + 1", "inner")
+        model = self.model("from tabpy.tabpy_tools.client import Client\n"
+                           "def f(x): return Client(%r).query('inner', x)['response'] * 2" % OWN_URL, "outer")
+        self.assertEqual(self.worker.query(model, [3])[1]["response"], 8)
+        self.deploy("def f(x): return x + 2", "inner", 2)
+        self.worker.revision += 1
+        self.assertEqual(self.worker.query(model, [3])[1]["response"], 10)
+
+    @posix_only
+    def test_a_process_that_a_script_forks_queries_over_http(self):
+        self.deploy("def f(): return 1")
+        text = ("import os, sys\nread, write = os.pipe()\npid = os.fork()\nif pid == 0:\n"
+                "  from _tabpy_worker import own_server\n  os.write(write, b'%d' % (own_server.find(_arg1) is None))\n"
+                "  os._exit(0)\nos.waitpid(pid, 0)\nreturn int(os.read(read, 9))")
+        self.assertEqual(self.worker.value(text, OWN_URL), 1)

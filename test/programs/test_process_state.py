@@ -1,5 +1,6 @@
 """What one call must not leave for the next, and how a worker starts and ends: the whole program in a process."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -92,6 +93,41 @@ class CallTest(unittest.TestCase):
         for limit in (12345, 400):
             with self.subTest(limit):
                 self.assert_restored("import sys\nsys.setrecursionlimit(%d)" % limit, "import sys\nreturn sys.getrecursionlimit()")
+
+    def test_environment_variables_are_restored(self):
+        read = "import os\nreturn [sorted(os.environ.items()), os.environ.get('PATH'), type(os.environ).__name__]"
+        for change in ("os.environ['SERVICE_API_KEY'] = 'secret'", "del os.environ['PATH']", "os.environ.clear()",
+                       "os.environ['PATH'] += ':/ü'", "os.environ = {'PATH': 'mine'}\nos.environ['x'] = 'y'"):
+            with self.subTest(change):
+                self.assert_restored("import os\n" + change, read)
+        self.worker.evaluate("import os\nos.environ['SERVICE_API_KEY'] = 'secret'\n1 / 0")
+        child = "import subprocess, sys\nreturn subprocess.run([sys.executable, '-c', 'import os; print(*os.environ)'],\n"
+        self.assertNotIn("SERVICE_API_KEY", self.worker.value(child + "  stdout=subprocess.PIPE, text=True).stdout"))
+
+    def test_the_import_path_is_restored(self):
+        read = "import sys\nreturn list(sys.path)"
+        for change in ("sys.path.append('/tmp/mine')", "sys.path.insert(0, '/tmp/mine')", "sys.path = ['/tmp/mine']", "sys.path.clear()"):
+            with self.subTest(change):
+                self.assert_restored("import sys\n" + change, read)
+
+    def test_warnings_are_restored(self):
+        read = "import warnings\nreturn [str(warnings.filters), id(warnings.filters), repr(warnings.showwarning)]"
+        for change in ("warnings.simplefilter('error')", "warnings.resetwarnings()", "warnings.filters = []",
+                       "warnings.catch_warnings(record=True).__enter__()", "warnings.showwarning = print"):
+            with self.subTest(change):
+                self.assert_restored("import warnings\n" + change, read)
+        self.worker.evaluate("import warnings\nwarnings.simplefilter('error')")
+        self.assertEqual(self.worker.value("import warnings\nwarnings.warn('x')\nreturn 1"), 1)
+
+    def test_the_timeout_of_sockets_is_restored(self):
+        self.assert_restored("import socket\nsocket.setdefaulttimeout(0.001)", "import socket\nreturn socket.getdefaulttimeout()")
+
+    @posix_only
+    def test_handlers_of_signals_are_restored(self):
+        for name, handler in (("SIGCHLD", "signal.SIG_IGN"), ("SIGINT", "print"), ("SIGPIPE", "signal.SIG_DFL"), ("SIGTERM", "print")):
+            with self.subTest(name):
+                self.assert_restored("import signal\nsignal.signal(signal.%s, %s)" % (name, handler),
+                                     "import signal\nreturn repr(signal.getsignal(signal.%s))" % name)
 
     @posix_only
     def test_timers_are_stopped(self):
@@ -209,6 +245,56 @@ class LeftoverTest(unittest.TestCase):
         self.assertTrue(exists(child))
         self.worker.close()
         self.assertFalse(exists(child))
+
+    @linux_only
+    def test_idle_pools_that_a_module_keeps_are_not_reported(self):
+        keep = "import json\nkept = json.__dict__.setdefault('kept', [])\n"
+        for start, use in (
+            ("from concurrent.futures import ProcessPoolExecutor\nif not kept: kept.append(ProcessPoolExecutor(2))\n",
+             "return sorted(kept[0].map(abs, [-1, -2]))"),
+            ("import multiprocessing\nif not kept: kept.append(multiprocessing.Pool(2))\n", "return kept[0].map(abs, [-1, -2])"),
+        ):
+            with self.subTest(start), WorkerProcess() as worker:
+                for _ in range(3):
+                    header, body = worker.evaluate(keep + start + use)
+                    self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+                    self.assertEqual(body, [1, 2])
+                header, _ = worker.evaluate(SPAWN)
+                self.assertEqual(header["leftovers"], "processes")
+
+    @linux_only
+    def test_a_pool_that_works_is_reported(self):
+        for text in (
+            "import json, time\nfrom concurrent.futures import ProcessPoolExecutor\njson.kept = ProcessPoolExecutor(1)\n"
+            "json.kept.submit(time.sleep, 3600)",
+            "import json, time, multiprocessing\njson.kept = multiprocessing.Pool(1)\njson.kept.apply_async(time.sleep, [3600])",
+        ):
+            with self.subTest(text), WorkerProcess() as worker:
+                header, _ = worker.evaluate(text)
+                self.assertEqual(header.get("leftovers"), "processes")
+
+    @linux_only
+    def test_pools_that_nobody_keeps_end_with_the_call(self):
+        for text in (
+            "from concurrent.futures import ProcessPoolExecutor\nreturn list(ProcessPoolExecutor(2).map(abs, [-1]))",
+            "import multiprocessing\nreturn multiprocessing.Pool(2).map(abs, [-1])",
+        ):
+            with self.subTest(text), WorkerProcess() as worker:
+                for _ in range(2):
+                    header, body = worker.evaluate(text)
+                    self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+
+    @linux_only
+    @unittest.skipUnless(importlib.util.find_spec("joblib"), "joblib is not installed")
+    def test_processes_of_joblib_serve_the_next_call(self):
+        text = "import joblib, os\nreturn joblib.Parallel(n_jobs=2)(joblib.delayed(os.getpid)() for _ in range(8))"
+        with WorkerProcess() as worker:
+            used = set()
+            for _ in range(3):
+                header, body = worker.evaluate(text)
+                self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+                used.update(body)
+            self.assertLessEqual(len(used), 2)
 
     def test_a_running_thread_is_reported(self):
         self.assert_left("threads", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()")

@@ -2,6 +2,7 @@
 
 import datetime
 import gc
+import os
 import importlib
 import json
 import logging
@@ -68,8 +69,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(run("x = 1\nreturn sorted(locals())"), ["tabpy", "x"])
 
     def test_sees_few_globals(self):
-        self.assertEqual(run("return sorted(globals())"), ["__builtins__", "__name__"])
-        self.assertEqual(run("uuid\nreturn sorted(globals())"), ["__builtins__", "__name__", "uuid"])
+        self.assertEqual(run("return sorted(globals())"), ["__builtins__", "__file__", "__name__"])
+        self.assertEqual(run("uuid\nreturn sorted(globals())"), ["__builtins__", "__file__", "__name__", "uuid"])
+
+    def test_has_the_name_of_no_file_in_its_folder(self):
+        name = run("return __file__")
+        self.assertEqual(os.path.dirname(name), os.getcwd())
+        self.assertFalse(os.path.exists(name))
+        self.assertEqual(run("import os\nreturn os.path.dirname(__file__)"), os.getcwd())
+        self.assertEqual(run("def f(): return __file__\nreturn f()"), name)
 
     def test_has_functions_classes_and_comprehensions(self):
         self.assert_returns([
@@ -147,7 +155,9 @@ class LineTest(unittest.TestCase):
             ("  x = 1\r\n  1/0\r\n", 2, "1/0"),
             ("x = '\u2028\x85\x0c'\n1/0", 2, "1/0"),
             ("\x0c\n1/0", 2, "1/0"),
+            ("x = 1\nfrom __future__ import annotations\n\n1/0", 4, "1/0"),
             ("\ufeff1/0", 1, "1/0"),
+            ("x = 1\n\ufeff\n1/0", 3, "1/0"),
             ("\ufeff\n  1/0", 2, "1/0"),
         ):
             with self.subTest(text):
@@ -217,7 +227,7 @@ class TextTest(unittest.TestCase):
             with self.subTest(text), self.assertRaises(IndentationError):
                 scripts.Script(text, ())
 
-    def test_future_imports_may_come_first(self):
+    def test_future_imports_may_stand_anywhere_at_the_top_level(self):
         for text, expected in (
             ("from __future__ import annotations\ndef f(x: Nowhere): pass\nreturn f.__annotations__", {"x": "Nowhere"}),
             ("'doc'\nfrom __future__ import annotations\ndef f(x: No): pass\nreturn f.__annotations__", {"x": "No"}),
@@ -225,16 +235,35 @@ class TextTest(unittest.TestCase):
             ("from __future__ import annotations", None),
             ("'doc'\nfrom __future__ import annotations", None),
             ("  from __future__ import annotations\n  return 1", 1),
+            # Tableau Prep puts such lines before the user's file.
+            ("import json\ndef prep_string():\n\treturn ['x']\nfrom __future__ import annotations\ndef f(x: Nowhere): pass\n"
+             "return f.__annotations__", {"x": "Nowhere"}),
+            ("def f(x: No): pass\n'doc'\nfrom __future__ import annotations\nreturn f.__annotations__", {"x": "No"}),
+            ("from __future__ import annotations\nx = 1\nfrom __future__ import division; return x / 2", 0.5),
+            ("  x = 1\n  from __future__ import (annotations,\n generator_stop)\n  return x", 1),
         ):
             with self.subTest(text):
                 self.assertEqual(run(text), expected)
         with self.assertRaisesRegex(NameError, "Nowhere"):
             run("def f(x: Nowhere): pass\nreturn f.__annotations__")
 
-    def test_future_imports_may_not_come_later(self):
-        for text in ("x = 1\nfrom __future__ import annotations", "from __future__ import annotations\nx = 1\n"
-                     "from __future__ import division", "from __future__ import no_such_thing\nreturn 1"):
-            with self.subTest(text), self.assertRaisesRegex(SyntaxError, "__future__|not defined"):
+    def test_future_imports_may_not_stand_deeper_or_name_anything(self):
+        for text in ("if 1:\n  from __future__ import annotations", "def f():\n  from __future__ import annotations\nreturn 1",
+                     "x = 1\nfrom __future__ import no_such_thing\nreturn 1", "from __future__ import braces\nreturn 1"):
+            with self.subTest(text), self.assertRaisesRegex(SyntaxError, "__future__|not defined|not a chance"):
+                scripts.Script(text, ())
+
+    def test_a_byte_order_mark_may_begin_a_line(self):
+        for text, expected in (  # Tableau Prep puts lines before a user's file, which may begin with one
+            ("import json\n\ufeffreturn 1", 1),
+            ("import json\r\n\ufeff# c\nreturn 1", 1),
+            ("x = 1\n\ufeff'''doc'''\n\ufeffreturn x", 1),
+            ("return '''\n\ufeff'''", "\n\ufeff"),
+        ):
+            with self.subTest(text):
+                self.assertEqual(run(text), expected)
+        for text in ("x =\ufeff 1", "x = 1\n \ufeffreturn x", "x = 1\n\ufeffreturn ("):
+            with self.subTest(text), self.assertRaises(SyntaxError):
                 scripts.Script(text, ())
 
     def test_a_docstring_alone_is_a_script(self):

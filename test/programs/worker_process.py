@@ -12,6 +12,7 @@ import tempfile
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "programs")
 MARKER = "--mark--"
+OWN_URL = "http://localhost:19004/sub"
 
 
 def boot_program():
@@ -46,13 +47,14 @@ class WorkerProcess:
     """Use it with `with`, or call `close`. `exit_code` is there after that.
 
     `endpoints` is what it is told of deployed functions: name -> answer, or a list of answers to give one after the
-    other. `asked` has the names that it asked for.
+    other. `asked` has the names that it asked for, `modules` the (header, paths) that it has told.
     """
 
     def __init__(self, orjson=True, keep_memory=True, replace=("", "")):
         self.exit_code = None
         self.endpoints = {}
         self.asked = []
+        self.modules = []
         self.revision = 1
         self._number = 0
         self._log = tempfile.TemporaryFile()  # a file, not a pipe: the worker never waits for this process to read it
@@ -63,7 +65,8 @@ class WorkerProcess:
             [sys.executable, "-c", boot_program()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=self.folder, start_new_session=True, bufsize=0)
         self.hello = self._read_frame()[0]
-        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "keepMemory": keep_memory},
+        self._write_frame({"id": 0, "kind": "start", "marker": MARKER, "orjson": orjson, "models": 2, "keepMemory": keep_memory,
+                           "url": OWN_URL},
                           json.dumps({name: source.replace(*replace) for name, source in worker_sources().items()}).encode("ascii"))
         self.ready = self._read_frame()[0]
 
@@ -92,7 +95,7 @@ class WorkerProcess:
     def query(self, model, data, call_id="the-call"):
         """Call a deployed function; returns (header, body) of the reply."""
         body = data if type(data) is bytes else json.dumps({"data": data}).encode("ascii")
-        return self.reply(self.post({"kind": "query", "model": model, "callId": call_id}, body))
+        return self.reply(self.post({"kind": "query", "model": model, "callId": call_id, "revision": self.revision}, body))
 
     def load(self, model):
         """Check whether an archive loads; returns (header, body) of the reply, or None when the worker ended."""
@@ -111,6 +114,9 @@ class WorkerProcess:
             if frame is None:
                 return None
             header, body = frame
+            if header["kind"] == "modules":
+                self.modules.append((header, json.loads(body)))
+                continue
             assert header["id"] == number, header
             if header["kind"] != "resolve":
                 return header, json.loads(body) if body else None

@@ -6,10 +6,10 @@
 // script's own bytes. How to add a message: messages.ts. The headers of the worker, after `hello`, begin with `key`, which
 // `start` tells it: bytes that a script writes to the channel lack it, and the server ends such a worker.
 //
-// server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`; body {module: source}
+// server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`, `url`; body {module: source}
 //                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
-//                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
-//                    load      check that `model` loads: `callId`; maybe `notAfter`
+//                    query     body of POST /query: `callId`, `revision`; maybe `model`, `notAfter`
+//                    load      check that `model` loads: `callId`, `revision`; maybe `notAfter`
 //                    resolved  reply to `resolve`; body JSON (Resolution)
 // worker to server   hello     which Python this is: `version`, `implementation`, `executable`
 //                    ready     waits for calls: `pid`, `clock` (monotonic, microseconds)
@@ -18,6 +18,7 @@
 //                    raised    reply: the script raised, doesn't compile, or its result is not JSON; body JSON (Raised)
 //                    rejected  reply: the request is malformed; body JSON (Rejected)
 //                    returned  reply: the call was not started, because its `notAfter` had passed
+//                    modules   files that it has imported: `own`; body JSON (list of paths)
 //
 // A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
 // that all processes of a machine share. The worker starts it before that instant, after it has written the previous
@@ -44,6 +45,9 @@ export const maxBodyBytes = 1024 * 1024 * 1024;
 
 /** Bodies up to this size are written together with their header, larger ones in parts of this size. */
 const partBytes = 64 * 1024;
+
+/** After how long without a further byte nobody waits for the rest of a frame. */
+const partTimeoutMs = 1000;
 
 const nothing = Buffer.alloc(0);
 
@@ -144,6 +148,8 @@ export class FrameDecoder {
   #opened: Opened | undefined;
   /** What each header begins with. */
   #start: Buffer = nothing;
+  /** When bytes of an incomplete frame have last arrived, by performance.now(). */
+  #partAtMs = 0;
 
   /** @param memory where bodies count, unless they are small. */
   constructor(onFrame: OnFrame, memory: MemoryAccount) {
@@ -156,9 +162,10 @@ export class FrameDecoder {
     return this.#opened !== undefined || this.#started.length > 0;
   }
 
-  /** Whether a frame has arrived in part, with its key. */
-  get isInsideKeyedFrame(): boolean {
-    return this.#opened !== undefined || this.#started.length >= 8 + this.#start.length;
+  /** Whether a frame has arrived in part, with its key, and more of it not long ago. */
+  get isFrameComing(): boolean {
+    const isKeyed = this.#opened !== undefined || this.#started.length >= 8 + this.#start.length;
+    return isKeyed && performance.now() - this.#partAtMs < partTimeoutMs;
   }
 
   /** From now on accept only frames whose header begins with this key. */
@@ -179,6 +186,7 @@ export class FrameDecoder {
     for (let rest = chunk; rest.length > 0; ) {
       rest = this.#opened === undefined ? this.#open(rest) : this.#fill(this.#opened, rest);
     }
+    if (this.isInsideFrame) this.#partAtMs = performance.now();
   }
 
   /** Read the lengths and the header, and the body when it is complete; returns the rest of `chunk`. */

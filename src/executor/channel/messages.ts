@@ -31,6 +31,8 @@ export interface StartHeader {
   readonly keepMemory: boolean;
   /** How many deployed functions it may keep loaded. */
   readonly models: number;
+  /** The server's own URL on this machine, without a trailing slash: calls of it by the client library stay inside. */
+  readonly url: string;
 }
 
 /** Reply to `start`: the worker waits for calls. */
@@ -48,13 +50,13 @@ interface CallHeader {
   readonly callId: string;
   /** The lease of a call that is sent while another one runs (frames.ts). */
   readonly notAfter?: number;
+  /** The worker may reuse earlier answers to `resolve` while this is the same. */
+  readonly revision: number;
 }
 
 /** Runs a script; body: that of POST /evaluate. */
 export interface EvaluateHeader extends CallHeader {
   readonly kind: "evaluate";
-  /** The worker may reuse earlier answers to `resolve` while this is the same. */
-  readonly revision: number;
   /** The reply should contain the text of the function. */
   readonly function?: true;
 }
@@ -100,6 +102,14 @@ export interface ResolveHeader {
   readonly kind: "resolve";
 }
 
+/** Tells which files the worker has imported since it last told; body: JSON, a list of absolute paths. */
+export interface ModulesHeader {
+  readonly id: 0;
+  readonly kind: "modules";
+  /** Whether one of them belongs to no installed package. */
+  readonly own: boolean;
+}
+
 /** Reply to `resolve`; body: JSON of a Resolution. */
 export interface ResolvedHeader {
   readonly id: number;
@@ -115,6 +125,7 @@ export type Header =
   | LoadHeader
   | ReplyHeader
   | ResolveHeader
+  | ModulesHeader
   | ResolvedHeader;
 
 /**
@@ -128,13 +139,12 @@ export function callHeader(
   revision: number,
   notAfter: number | undefined,
 ): Header {
-  const common = { id, callId, ...(notAfter === undefined ? undefined : { notAfter }) };
+  const common = { id, callId, revision, ...(notAfter === undefined ? undefined : { notAfter }) };
   switch (what.kind) {
     case "evaluate":
       return {
         ...common,
         kind: "evaluate",
-        revision,
         ...(what.reportsFunction ? { function: true } : undefined),
       };
     case "query":
@@ -161,4 +171,11 @@ export function parseReply(header: ReplyHeader, body: Buffer | undefined, held: 
   const content = JSON.parse(body.toString());
   if (header.kind === "raised") return { kind: "raised", raised: content, ...text };
   return { kind: "rejected", rejected: content };
+}
+
+/** The paths of `modules`. Throws for another body. */
+export function parseModules(body: Buffer | undefined): readonly string[] {
+  const paths: unknown = JSON.parse(body?.toString() ?? "");
+  if (!Array.isArray(paths)) throw new Error("no list of paths");
+  return paths.filter((path) => typeof path === "string");
 }

@@ -1,7 +1,8 @@
 // Measures the resident memory of workers with everything that their scripts have started, from /proc (Linux), and
 // reports those over the limit: pool.ts ends them. Elsewhere nothing is measured and no limit is enforced.
 
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { descendants } from "./descendants.ts";
 
 /** What is measured: a worker, and the reaper above it, which adopts what the scripts leave. */
 interface Measured {
@@ -13,8 +14,6 @@ interface Measured {
 const pageBytes = 4096;
 /** How often memory is measured. */
 const intervalMs = 100;
-/** Further processes of one worker are not measured: reading them all would take too long. */
-const maxProcesses = 1000;
 
 /**
  * Measure `workers()` ten times a second and report each one whose resident memory, with that of its descendants, is
@@ -49,29 +48,6 @@ async function treeBytes(pid: number, reaperPid: number | undefined, limitBytes:
   if (resident <= limitBytes || processes.length === 1) return resident;
   // A fork shares its parent's pages: they count once. This takes longer to read.
   return sum(await Promise.all(processes.map(proportionalBytes)));
-}
-
-/** Process ids below `root`, by the children of each thread. */
-async function descendants(root: number): Promise<number[]> {
-  const found: number[] = [];
-  for (let next: number[] = [root]; next.length > 0 && found.length < maxProcesses; ) {
-    next = (await Promise.all(next.map(children))).flat();
-    found.push(...next);
-  }
-  return found.slice(0, maxProcesses);
-}
-
-async function children(pid: number): Promise<number[]> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const lists = threads.map((thread) =>
-    readFile(`/proc/${pid}/task/${thread}/children`, "latin1").catch(() => ""),
-  );
-  return (await Promise.all(lists)).flatMap((list) =>
-    list
-      .split(" ")
-      .filter((each) => each !== "")
-      .map(Number),
-  );
 }
 
 /** Resident bytes of a process; 0 when it is gone or can't be measured. */

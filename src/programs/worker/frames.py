@@ -6,10 +6,10 @@
 # script's own bytes. How to add a message: messages.ts. The headers of the worker, after `hello`, begin with `key`, which
 # `start` tells it: bytes that a script writes to the channel lack it, and the server ends such a worker.
 #
-# server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`; body {module: source}
+# server to worker   start     the program: `key`, `marker`, `orjson`, `keepMemory`, `models`, `url`; body {module: source}
 #                    evaluate  body of POST /evaluate: `callId`, `revision`; maybe `function`, `notAfter`
-#                    query     body of POST /query: `callId`; maybe `model`, `notAfter`
-#                    load      check that `model` loads: `callId`; maybe `notAfter`
+#                    query     body of POST /query: `callId`, `revision`; maybe `model`, `notAfter`
+#                    load      check that `model` loads: `callId`, `revision`; maybe `notAfter`
 #                    resolved  reply to `resolve`; body JSON (Resolution)
 # worker to server   hello     which Python this is: `version`, `implementation`, `executable`
 #                    ready     waits for calls: `pid`, `clock` (monotonic, microseconds)
@@ -18,6 +18,7 @@
 #                    raised    reply: the script raised, doesn't compile, or its result is not JSON; body JSON (Raised)
 #                    rejected  reply: the request is malformed; body JSON (Rejected)
 #                    returned  reply: the call was not started, because its `notAfter` had passed
+#                    modules   files that it has imported: `own`; body JSON (list of paths)
 #
 # A call may be sent while another one runs. It then carries `notAfter`, its lease: microseconds of the monotonic clock
 # that all processes of a machine share. The worker starts it before that instant, after it has written the previous
@@ -189,8 +190,10 @@ class Channel:
     def wait_for_end(self):
         self._reader.wait_for_end()
 
-    def write(self, header):
-        self._writer.write(header)
+    def write(self, header, body=b""):
+        """Write what is no reply. Raises OSError when the server is gone."""
+        with self._lock:
+            self._writer.write(header, body)
 
     def reply(self, number, kind, body=b"", took=0, more=None, function=None):
         """Reply to call `number`, which `took` microseconds. Raises OSError when the server is gone."""

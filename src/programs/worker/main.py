@@ -5,14 +5,14 @@ state of the process (process_state.py). Processes and threads left running, for
 them, and the server replaces this worker.
 """
 
-import _thread
 import faulthandler
 import functools
 import gc
+import json
 import os
 import time
 
-from _tabpy_worker import errors, json_writer, models, queries, requests, scripts
+from _tabpy_worker import errors, json_writer, models, module_files, own_server, queries, requests, scripts
 from _tabpy_worker.frames import MAX_BODY_BYTES, Channel, FrameReader, FrameWriter
 from _tabpy_worker.freed_memory import FreedMemory
 from _tabpy_worker.process_state import ProcessState
@@ -101,7 +101,9 @@ class Worker:
         self._memory = FreedMemory(start.get("keepMemory", False))
         self._endpoints = Endpoints(self._ask_endpoint)
         self._tabpy = TabPy(self._endpoints, self._models, self._orjson)
+        own_server.serve_inside(start.get("url", ""), self._tabpy)
         self._state = ProcessState()
+        self._module_files = module_files.ModuleFiles()
 
     def serve(self):
         """Reply to calls until the channel ends."""
@@ -139,6 +141,10 @@ class Worker:
             if leftovers:
                 self._channel.wait_for_end()
                 return
+            imported = self._module_files.take_new()
+            if imported:
+                paths, is_own = imported
+                self._channel.write({"id": 0, "kind": "modules", "own": is_own}, json.dumps(paths).encode("ascii"))
 
     def _evaluate(self, header, body, reply):
         script = None
@@ -163,6 +169,7 @@ class Worker:
 
     def _query(self, header, body, reply):
         try:
+            self._endpoints.start_call(header.get("revision"))
             arguments, keywords = queries.parse_query(body, self._orjson)
             body = None
             model = header.get("model")
@@ -192,11 +199,8 @@ class Worker:
             return errors.describe_not_loaded(error)
 
     def _load_model(self, model):
-        """Load the query object; threads that its libraries start count as the worker's own."""
-        before = _thread._count()
-        found = models.load(model)
-        self._state.accept_threads(_thread._count() - before)
-        return found
+        """Load the query object; what its libraries change in the process stays."""
+        return self._state.keep_changes(lambda: models.load(model))
 
     def _ask_endpoint(self, name):
         name = str(name)

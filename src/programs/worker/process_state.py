@@ -1,4 +1,7 @@
-"""State that exists once in a process and scripts may change: folder, recursion limit, timers, threads, children."""
+"""State that exists once in a process and scripts may change: folder, recursion limit, timers, threads, children.
+
+interpreter_state.py and process_limits.py have the rest of it.
+"""
 
 import _thread
 import faulthandler
@@ -6,6 +9,8 @@ import os
 import signal
 import sys
 
+from _tabpy_worker import kept_pools
+from _tabpy_worker.interpreter_state import InterpreterState
 from _tabpy_worker.process_limits import ProcessLimits
 
 
@@ -18,11 +23,15 @@ class ProcessState:
         self._posix = os.name == "posix"
         self._folder = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self._posix else os.getcwd()
         self._adopted = self._open_children_of_reaper()
+        self._interpreter = InterpreterState()
         self._limits = ProcessLimits()
 
-    def accept_threads(self, number):
-        """Count `number` more threads as the worker's own, not as left running by a call."""
-        self._threads += max(0, number)
+    def keep_changes(self, load):
+        """The result of `load()`, which loads libraries: what they change, and threads that they start, stay."""
+        before = _thread._count()
+        found = self._interpreter.keep_changes(load)
+        self._threads += max(0, _thread._count() - before)
+        return found
 
     def restore_recursion_limit(self):
         if sys.getrecursionlimit() != self._recursion_limit:
@@ -31,6 +40,7 @@ class ProcessState:
     def restore(self, took_ns=0):
         """Restore what can be restored after a call that took so long. Returns the kind of `leftovers` or None."""
         self.restore_recursion_limit()
+        self._interpreter.restore()
         faulthandler.cancel_dump_traceback_later()
         if self._posix:
             os.fchdir(self._folder)
@@ -40,7 +50,7 @@ class ProcessState:
                 return "processes"
         else:
             os.chdir(self._folder)
-        if _thread._count() > self._threads:
+        if _thread._count() > self._threads and _thread._count() > self._threads + kept_pools.count_all()[1]:
             return "threads"
         return self._limits.restore(took_ns)
 
@@ -60,7 +70,9 @@ class ProcessState:
             while True:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
                 if ended is None:
-                    return True
+                    if not kept_pools.have_all(_children):
+                        return True
+                    break
                 # A child that ended and that the script didn't wait for.
                 os.waitpid(ended.si_pid, 0)
         except ChildProcessError:
@@ -71,3 +83,15 @@ class ProcessState:
             return len(os.pread(self._adopted, 64, 0).split()) > 1
         except OSError:
             return False
+
+
+def _children():
+    """Process ids of the running children; where they can't be listed, {None}."""
+    try:
+        found = set()
+        for thread in os.listdir("/proc/self/task"):
+            with open("/proc/self/task/%s/children" % thread, "rb") as file:
+                found.update(map(int, file.read().split()))
+        return found
+    except OSError:
+        return {None}

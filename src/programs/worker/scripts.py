@@ -7,6 +7,7 @@ into that function, so that strings stay unchanged and line numbers are the user
 import ast
 import builtins
 import importlib
+import os
 import re
 import sys
 import types
@@ -17,6 +18,10 @@ from _tabpy_worker.function_log import encode_function
 MODULE_NAME = "tabpy_script"
 FILE_NAME = "<string>"
 FUNCTION_NAME = "_user_script"
+# Scripts look for files beside `__file__`: it names no file, in the folder where they run.
+_FILE = os.path.join(os.getcwd(), MODULE_NAME + ".py")
+while os.path.lexists(_FILE):
+    _FILE = _FILE[:-3] + "_.py"
 CACHE_SCRIPTS = 512
 CACHE_CHARACTERS = 16 * 1024 * 1024
 
@@ -45,7 +50,7 @@ class Script:
     def __init__(self, text, argument_names):
         if text.startswith("\ufeff"):
             text = text[1:]
-        module = _parse(text)
+        module = _parse_script(text)
         if not module.body:
             raise EmptyScript
         self._used_presets = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)} & PRESETS.keys()
@@ -65,7 +70,7 @@ class Script:
         """A function of `tabpy, _arg1, ...` with fresh globals."""
         if self._presets is None:  # imported inside the call: its time limit applies to the imports too
             self._presets = _import_presets(self._used_presets & _global_names(self._code))
-        names = {"__name__": MODULE_NAME, "__builtins__": builtins}
+        names = {"__name__": MODULE_NAME, "__file__": _FILE, "__builtins__": builtins}
         names.update(self._presets)
         return types.FunctionType(self._code, names)
 
@@ -118,6 +123,17 @@ def _compile(module, argument_names):
     raise SyntaxError("the script has no body")
 
 
+def _parse_script(text):
+    try:
+        return _parse(text)
+    except SyntaxError as error:
+        # Tableau Prep puts lines before a user's file, which may begin with a byte order mark.
+        without = text.replace("\n\ufeff", "\n")
+        if without == text or "U+FEFF" not in str(error.msg):
+            raise
+        return _parse(without)
+
+
 def _parse(text):
     try:
         return ast.parse(text, FILE_NAME)
@@ -140,15 +156,12 @@ def _parse(text):
 
 
 def _split_future_imports(body):
-    """`from __future__` imports, which must come before the function, and the rest."""
-    position = 0
-    first = body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        position = 1
-    end = position
-    while end < len(body) and isinstance(body[end], ast.ImportFrom) and body[end].module == "__future__":
-        end += 1
-    return body[position:end], body[:position] + body[end:]
+    """`from __future__` imports, which must come before the function, and the rest.
+
+    A module must begin with them. Here they may stand anywhere: Tableau Prep puts lines before a user's file.
+    """
+    future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    return future, [node for node in body if node not in future]
 
 
 def _import_presets(names):

@@ -19,13 +19,14 @@ interface Frame {
 
 const model = { name: "two words", version: 3, archive: "/a/ü", key: "k" };
 const headers: Header[] = [
-  { id: 0, kind: "start", key: "k", marker: "m", orjson: true, keepMemory: true, models: 3 },
+  { id: 0, kind: "start", key: "k", marker: "m", orjson: true, keepMemory: true, models: 3, url: "http://ü" },
   { id: 7, kind: "evaluate", callId: "c", revision: 1 },
   { id: 8, kind: "evaluate", callId: "é", revision: 2, function: true, notAfter: 123_456_789_012 },
-  { id: 9, kind: "query", model, callId: "u", notAfter: 5 },
-  { id: 10, kind: "load", callId: "l", model },
+  { id: 9, kind: "query", model, callId: "u", revision: 3, notAfter: 5 },
+  { id: 10, kind: "load", callId: "l", revision: 4, model },
   { id: 11, kind: "resolved" },
   { id: 12, kind: "resolve" },
+  { id: 0, kind: "modules", own: true },
   { id: 13, kind: "result", took: 7, etag: '"5"' },
   { id: 0, kind: "hello", version: [3, 11, 7], implementation: "cpython", executable: "/usr/bin/Python ü" },
   { id: 0, kind: "ready", pid: 42, clock: 99 },

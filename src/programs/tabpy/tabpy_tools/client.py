@@ -127,7 +127,7 @@ class Client:
         name, *args = args if args else [taken_name(kwargs)]
         if args and kwargs:
             raise ValueError("Cannot query %r: expected all arguments by position, or all by name" % (name,))
-        return self._ask("POST", "query/" + quoted(name), {"data": kwargs or args})
+        return self._service.query(name, args, kwargs, self.query_timeout)
 
     def deploy(self, name, obj, description=None, schema=None, override=False, is_public=None):
         """Deploy a function as an endpoint, and wait until the server has loaded it.

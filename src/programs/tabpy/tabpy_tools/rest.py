@@ -10,10 +10,12 @@ import json
 import os
 import socket
 import ssl
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from tabpy.tabpy_tools.arguments import quoted
 from tabpy.tabpy_tools.values import to_json
 
 
@@ -89,6 +91,17 @@ class Service:
         data = None if body is None else to_json(body)
         sent = {"Content-Type": "application/json"} if data is not None else {}
         return self._send(method, path, data, {**sent, **(headers or {})}, timeout)
+
+    def query(self, name, args, kwargs, timeout):
+        """The answer to a query. A worker of that server needs no HTTP. Raises as `request`."""
+        own_server = sys.modules.get("_tabpy_worker.own_server")
+        tabpy = own_server and own_server.find(self._url)
+        if not tabpy:
+            return self.request("POST", "query/" + quoted(name), timeout, {"data": kwargs or args})[0]
+        answer = tabpy.query(name, *args, **kwargs)
+        if "response" not in answer:
+            raise ResponseError(404 if answer["message"] == "UnknownURI" else 500, answer["message"], answer["info"])
+        return answer
 
     def upload(self, path, file, size, timeout):
         """Send the `size` bytes of an open file, a piece at a time; returns and raises as `request`."""
