@@ -261,8 +261,10 @@ export class Worker {
   }
 
   #asked(header: Header, name: Buffer | undefined): void {
-    if (header.id !== this.runningCall?.frameId || name === undefined) return this.#endOutOfTurn(header);
-    const fault = this.#questions.take(header.id, name);
+    const isDue = header.id === this.runningCall?.frameId && name !== undefined;
+    const fault = isDue
+      ? this.#questions.take(header.id, name)
+      : `a message "resolve" of call ${header.id}, out of turn,`;
     if (fault !== undefined) this.#end(`${fault} on its channel`);
   }
 

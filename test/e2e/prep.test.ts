@@ -73,7 +73,7 @@ const types = { _arg1: { city: ["prep_string_type"] } };
 const rows = { _arg1: { city: ["oslo", "córdoba", "東京", null] } };
 const columns = ["City Name", "Profit %", "Opened", "Größe (m²)"];
 
-async function valueOf(script: string, data: unknown): Promise<unknown> {
+async function resultOf(script: string, data: unknown): Promise<unknown> {
   const { json, status, text } = await server.evaluate(script, data);
   expect([status, status === 200 ? "" : text]).toEqual([200, ""]);
   return json;
@@ -85,22 +85,22 @@ test("the output schema of the user's file is returned", async () => {
     columns,
     data: [["prep_string_type", "prep_decimal_type", "prep_date_type", "prep_int_type"]],
   };
-  expect(await valueOf(helpers + file + schemaCall, types)).toEqual(schema);
-  expect(await valueOf((helpers + file + schemaCall).replaceAll("\n", "\r\n"), types)).toEqual(schema);
+  expect(await resultOf(helpers + file + schemaCall, types)).toEqual(schema);
+  expect(await resultOf((helpers + file + schemaCall).replaceAll("\n", "\r\n"), types)).toEqual(schema);
   expect(
-    await Promise.all(Array.from({ length: 10 }, () => valueOf(helpers + file + schemaCall, types))),
+    await Promise.all(Array.from({ length: 10 }, () => resultOf(helpers + file + schemaCall, types))),
   ).toEqual(Array(10).fill(schema));
 });
 
 test("without a schema of the user's own, Prep's marker is returned", async () => {
   const script = `${helpers}def rank(i):\n    return i\n${schemaCall}`;
-  expect(await valueOf(script, types)).toBe("0a1b2c3d-no-schema");
+  expect(await resultOf(script, types)).toBe("0a1b2c3d-no-schema");
 });
 
 test("a schema made from the input is returned, for each of Prep's types", async () => {
   const script = `${helpers}def get_output_schema(df):\n  df['extra']=prep_datetime()\n  return df\n${schemaCall}`;
   for (const type of ["string", "bool", "int", "decimal", "date", "datetime"])
-    expect(await valueOf(script, { _arg1: { column: [`prep_${type}_type`] } })).toEqual({
+    expect(await resultOf(script, { _arg1: { column: [`prep_${type}_type`] } })).toEqual({
       index: [0],
       columns: ["column", "extra"],
       data: [[`prep_${type}_type`, "prep_datetime_type"]],
@@ -120,7 +120,7 @@ const forms: Record<string, (text: string) => string> = {
 
 test.each(Object.keys(forms))("the rows of a file %s are returned", async (form) => {
   const script = `import pandas as pd\n${forms[form]?.(file)}${rowsCall}`;
-  expect(await valueOf(script, { _arg1: { city: ["oslo", "córdoba", "東京"] } })).toEqual({
+  expect(await resultOf(script, { _arg1: { city: ["oslo", "córdoba", "東京"] } })).toEqual({
     "City Name": ["Oslo", "Córdoba", "東京"],
     "Profit %": [1.5, 1.5, 1.5],
     Opened: ["2026-01-31", "2026-01-31", "2026-01-31"],
@@ -133,14 +133,14 @@ test("annotations after a future import are not evaluated", async () => {
 def rank(df: Nowhere) -> pd.DataFrame:
     return df
 ${rowsCall}`;
-  expect(await valueOf(script, rows)).toEqual({ city: ["oslo", "córdoba", "東京", null] });
+  expect(await resultOf(script, rows)).toEqual({ city: ["oslo", "córdoba", "東京", null] });
 });
 
 test("no rows give columns without rows", async () => {
   const script = `import pandas as pd\n${file}${rowsCall}`;
-  expect(await valueOf(script, { _arg1: { city: [] } })).toEqual(
+  expect(await resultOf(script, { _arg1: { city: [] } })).toEqual(
     Object.fromEntries(columns.map((name) => [name, []])),
   );
   const empty = `import pandas as pd\ndef rank(i):\n    return i.iloc[0:0]\n${rowsCall}`;
-  expect(await valueOf(empty, rows)).toEqual({ city: [] });
+  expect(await resultOf(empty, rows)).toEqual({ city: [] });
 });
