@@ -31,6 +31,8 @@ export interface InFlightOptions {
 export class InFlight {
   readonly #options: InFlightOptions;
   readonly #calls: PendingCall[] = [];
+  /** Frame id of the last call that `shift` has removed. */
+  lastRepliedId: number | undefined;
   #firstSince = 0;
   /** By the worker's clock: the server's would include the time to wake the worker. */
   #lastCallMs = Number.POSITIVE_INFINITY;
@@ -88,7 +90,7 @@ export class InFlight {
   shift(tookMs: number | undefined): void {
     const now = performance.now();
     if (tookMs !== undefined) this.#lastCallMs = tookMs;
-    this.#calls.shift();
+    this.lastRepliedId = this.#calls.shift()?.frameId;
     const [next] = this.#calls;
     if (next !== undefined) this.#startLimit(next, now);
   }

@@ -35,8 +35,9 @@ export class Questions {
     this.#inChunk = 0;
   }
 
-  /** Answer a question, now or later. Returns what is wrong with it, or undefined. */
-  take(id: number, name: Buffer): string | undefined {
+  /** Answer a question of call `id`, now or later. Returns what is wrong with it, or undefined. */
+  take(id: number, name: Buffer | undefined, runningId: number | undefined): string | undefined {
+    if (id !== runningId || name === undefined) return `a message "resolve" of call ${id}, out of turn,`;
     if (name.length > maxNameBytes) return `a question about a name of ${name.length} bytes`;
     this.#unread = this.#options.isRead() ? 0 : this.#unread + 1;
     if (this.#timer !== undefined || ++this.#inChunk > 1 || this.#unread > maxUnread)

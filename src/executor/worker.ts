@@ -261,10 +261,7 @@ export class Worker {
   }
 
   #asked(header: Header, name: Buffer | undefined): void {
-    const isDue = header.id === this.runningCall?.frameId && name !== undefined;
-    const fault = isDue
-      ? this.#questions.take(header.id, name)
-      : `a message "resolve" of call ${header.id}, out of turn,`;
+    const fault = this.#questions.take(header.id, name, this.runningCall?.frameId);
     if (fault !== undefined) this.#end(`${fault} on its channel`);
   }
 
@@ -292,7 +289,8 @@ export class Worker {
 
   /** A script has written to the channel. */
   #endOutOfTurn({ kind, id }: Header): void {
-    this.#end(`a message "${kind}" of call ${id} on its channel, out of turn`);
+    const hasStarted = id !== this.#inFlight.lastRepliedId; // until its last reply is complete, the next call waits
+    this.#end(`a message "${kind}" of call ${id} on its channel, out of turn`, { hasStarted });
   }
 
   #printed(callId: string | undefined, line: string): void {

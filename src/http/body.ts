@@ -103,7 +103,9 @@ function readAll(
       resolve(chunks);
     });
     request.on("error", broken);
-    gone.addEventListener("abort", broken, { once: true });
+    if (gone.aborted)
+      broken(); // before the request had its turn
+    else gone.addEventListener("abort", broken, { once: true });
   });
 }
 

@@ -98,7 +98,8 @@ export function uploadArchive({ endpoints }: AppOptions): Handler {
     }
     const size = Number(incoming.headers["content-length"] ?? 0);
     const [name, version] = [c.req.param("name") ?? "", c.req.param("version") ?? ""];
-    return jsonAnswer({ path: await endpoints.receiveUpload(name, version, incoming, size) }, 201);
+    const path = await endpoints.receiveUpload(name, version, incoming, size, c.get("gone"));
+    return jsonAnswer({ path }, 201);
   };
 }
 

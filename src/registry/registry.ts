@@ -221,12 +221,18 @@ export class Registry implements Service {
   /**
    * Store an uploaded archive, and resolve with the folder to deploy it from.
    *
-   * @param size its Content-Length, 0 when it is sent in chunks.
+   * @param size its Content-Length, 0 when it is sent in chunks. @param gone fires when its client has disconnected.
    * @throws TabPyError `too-large` or `bad-request`; then nothing of it is kept.
    */
-  async receiveUpload(name: string, version: string, body: Readable, size: number): Promise<string> {
+  async receiveUpload(
+    name: string,
+    version: string,
+    body: Readable,
+    size: number,
+    gone?: AbortSignal,
+  ): Promise<string> {
     this.#staging.checkSize(size);
-    return this.#staging.receive(name, version, body);
+    return this.#staging.receive(name, version, body, gone);
   }
 
   /** The folder to deploy from; undefined when it isn't there, and for an alias. */

@@ -14,6 +14,8 @@ import { isEndpointName } from "./endpoint.ts";
 import { storageError } from "./storage.ts";
 
 const versionPattern = /^[1-9]\d{0,8}$/;
+/** Errors of a stream whose client has disconnected. */
+const endings = new Set(["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"]);
 /** How often an upload makes its folder again that somebody has removed. */
 const moveTries = 10;
 
@@ -111,7 +113,7 @@ export class Staging {
    * @throws TabPyError `too-large`; `bad-request` for an invalid name or version, and when the upload ends early;
    *   `disk-full` or `unavailable` when it can't be stored.
    */
-  async receive(name: string, version: string, bytes: Readable): Promise<string> {
+  async receive(name: string, version: string, bytes: Readable, gone?: AbortSignal): Promise<string> {
     if (!isEndpointName(name) || !versionPattern.test(version)) {
       throw new TabPyError(
         "bad-request",
@@ -124,13 +126,15 @@ export class Staging {
     const temporary = temporaryBeside(join(this.path, archiveName));
     try {
       await mkdir(this.path, { recursive: true });
-      await pipeline(bytes, limit(this.#maxBytes), createWriteStream(temporary, { flags: "wx" }));
+      // Of a client that had gone before, the stream itself tells nothing.
+      const options = gone === undefined ? {} : { signal: gone };
+      await pipeline(bytes, limit(this.#maxBytes), createWriteStream(temporary, { flags: "wx" }), options);
       await syncFile(temporary);
       await moveInto(folder, temporary, place);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
       if (error instanceof TabPyError) throw error;
-      if (errnoOf(error) === "ERR_STREAM_PREMATURE_CLOSE" || errnoOf(error) === "ECONNRESET") {
+      if (gone?.aborted === true || endings.has(errnoOf(error) ?? "")) {
         throw new TabPyError("bad-request", "The upload ended early", { cause: error });
       }
       throw storageError(place, error);

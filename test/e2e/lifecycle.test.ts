@@ -450,7 +450,8 @@ test(
   "kill -9 of the server ends its workers and all that their scripts have started",
   async () => {
     const names = Object.keys(busyScripts);
-    await using server = await startServer({ env: { TABPY_WORKERS: String(names.length) } });
+    const size = String(names.length);
+    await using server = await startServer({ env: { TABPY_WORKERS: size, TABPY_WORKERS_PER_USER: size } });
     const calls = names.map((name, at) => {
       const tell = `def tell(): open(${JSON.stringify(server.path(`runs-${at}`))}, 'w').write('yes')`;
       const script = `import os, re, signal, subprocess, time\n${tell}\n${busyScripts[name]}`;

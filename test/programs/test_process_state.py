@@ -278,11 +278,14 @@ class LeftoverTest(unittest.TestCase):
         for text in (
             "from concurrent.futures import ProcessPoolExecutor\nreturn list(ProcessPoolExecutor(2).map(abs, [-1]))",
             "import multiprocessing\nreturn multiprocessing.Pool(2).map(abs, [-1])",
+            "import multiprocessing\nwith multiprocessing.get_context('spawn').Pool(2) as pool: return pool.map(abs, [-1])",
         ):
             with self.subTest(text), WorkerProcess() as worker:
                 for _ in range(2):
                     header, body = worker.evaluate(text)
                     self.assertEqual(header, {"id": header["id"], "kind": "result"}, body)
+                self.assertEqual(worker.value(
+                    "return open('/proc/self/task/%d/children' % __import__('os').getpid()).read()"), "")
 
     @linux_only
     @unittest.skipUnless(importlib.util.find_spec("joblib"), "joblib is not installed")

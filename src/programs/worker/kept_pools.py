@@ -4,6 +4,7 @@ Starting them takes longer than most calls. A pool is kept while it has nothing 
 processes like any other.
 """
 
+import os
 import sys
 import time
 
@@ -13,19 +14,26 @@ TRACKER_MODULES = ("multiprocessing.resource_tracker", "joblib.externals.loky.ba
                    "loky.backend.resource_tracker")
 MAX_PROCESSES = 64
 # How long pools that nobody uses any more may take to end.
-SHUTDOWN_SECONDS = 0.5
+SHUTDOWN_SECONDS = 5
 PAUSE_SECONDS = 0.01
 
 
 def have_all(list_children):
-    """Whether all processes that `list_children()` returns belong to pools that a worker may keep."""
-    is_ending = any(name in sys.modules for name in EXECUTOR_MODULES)
-    end = time.monotonic() + (SHUTDOWN_SECONDS if is_ending else 0)
+    """Whether all processes that `list_children()` returns belong to pools that a worker may keep.
+
+    Waits for those of pools that nobody uses any more. Trackers end when no pool is left.
+    """
+    end = time.monotonic() + SHUTDOWN_SECONDS
+    ending = set()
     while True:
-        kept = count_all()[0]
-        if list_children() <= kept:
+        kept, _ = count_all()
+        children = list_children()
+        if children <= kept or kept and children <= kept | _trackers():
             return True
-        if time.monotonic() >= end:
+        if children <= _trackers():
+            ending |= _end_trackers()
+        is_ending = not children.isdisjoint(ending) or any(_is_ending(thread) for thread in _executor_threads())
+        if not is_ending or time.monotonic() >= end:
             return False
         time.sleep(PAUSE_SECONDS)
 
@@ -38,20 +46,45 @@ def count_all():
         threads += sum(thread is not None and thread.is_alive() for thread in pool_threads)
     if len(processes) > MAX_PROCESSES:
         return set(), 0
-    for name in TRACKER_MODULES:
-        pid = getattr(getattr(sys.modules.get(name), "_resource_tracker", None), "_pid", None)
-        if pid is not None:
-            processes.add(pid)
     return processes, threads
+
+
+def _trackers():
+    """Process ids of the trackers."""
+    return {tracker._pid for tracker in _running_trackers()}
+
+
+def _end_trackers():
+    """Let them end, and return their process ids. The next pool starts them again."""
+    ending = set()
+    for tracker in _running_trackers():
+        ending.add(tracker._pid)
+        os.close(tracker._fd)
+        tracker._fd = tracker._pid = None
+    return ending
+
+
+def _running_trackers():
+    found = [getattr(sys.modules.get(name), "_resource_tracker", None) for name in TRACKER_MODULES]
+    return [tracker for tracker in found if getattr(tracker, "_pid", None) and getattr(tracker, "_fd", None)]
 
 
 def _executors():
     """Executors of concurrent.futures and of loky, which is made after it, as (process ids, threads)."""
-    for name in EXECUTOR_MODULES:
-        for thread in list(getattr(sys.modules.get(name), "_threads_wakeups", ())):
-            # Without an executor it ends its processes.
-            if thread.executor_reference() is not None and not thread.pending_work_items:
-                yield set(thread.processes), (thread, getattr(thread.call_queue, "_thread", None))
+    for thread in _executor_threads():
+        if not _is_ending(thread) and not thread.pending_work_items:
+            yield set(thread.processes), (thread, getattr(thread.call_queue, "_thread", None))
+
+
+def _executor_threads():
+    """The running threads that manage the processes of an executor."""
+    found = [thread for name in EXECUTOR_MODULES for thread in list(getattr(sys.modules.get(name), "_threads_wakeups", ()))]
+    return [thread for thread in found if thread.is_alive()]
+
+
+def _is_ending(thread):
+    """Whether the executor is gone: then the thread ends its processes."""
+    return thread.executor_reference() is None
 
 
 def _pools():

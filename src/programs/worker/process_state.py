@@ -66,17 +66,8 @@ class ProcessState:
     def _has_processes(self):
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return False
-        try:
-            while True:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                if ended is None:
-                    if not kept_pools.have_all(_children):
-                        return True
-                    break
-                # A child that ended and that the script didn't wait for.
-                os.waitpid(ended.si_pid, 0)
-        except ChildProcessError:
-            pass
+        if _has_children() and not kept_pools.have_all(_children):
+            return True
         if self._adopted is None:
             return False
         try:
@@ -85,8 +76,22 @@ class ProcessState:
             return False
 
 
+def _has_children():
+    """Whether a child runs; those that have ended, and that the script didn't wait for, are waited for."""
+    try:
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return True
+            os.waitpid(ended.si_pid, 0)
+    except ChildProcessError:
+        return False
+
+
 def _children():
     """Process ids of the running children; where they can't be listed, {None}."""
+    if not _has_children():
+        return set()
     try:
         found = set()
         for thread in os.listdir("/proc/self/task"):
