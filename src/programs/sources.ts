@@ -38,6 +38,7 @@ import queryObject from "./tabpy/tabpy_tools/query_object.py" with { type: "text
 import rest from "./tabpy/tabpy_tools/rest.py" with { type: "text" };
 import schema from "./tabpy/tabpy_tools/schema.py" with { type: "text" };
 import values from "./tabpy/tabpy_tools/values.py" with { type: "text" };
+import watchedCalls from "./worker/watched_calls.py" with { type: "text" };
 import tabpyObject from "./worker/tabpy_object.py" with { type: "text" };
 import main from "./worker/main.py" with { type: "text" };
 
@@ -80,6 +81,7 @@ export const workerSources: Readonly<Record<string, string>> = {
   "_tabpy_worker.json_writer": jsonWriter,
   "_tabpy_worker.scripts": scripts,
   "_tabpy_worker.start": start,
+  "_tabpy_worker.watched_calls": watchedCalls,
   "_tabpy_worker.tabpy_object": tabpyObject,
   "_tabpy_worker.main": main,
   ...clientSources,

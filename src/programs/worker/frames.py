@@ -152,21 +152,24 @@ def _frame_writer(fd, key):
     return write_frame
 
 
+_pthread_sigmask = getattr(signal, "pthread_sigmask", None)
+
+
 class _BlockedSignals:
     """Blocks signals, so that no handler interrupts the reading of a frame; those of pending signals run later."""
 
     def __enter__(self):
-        if hasattr(signal, "pthread_sigmask"):
-            self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        if _pthread_sigmask:
+            self._mask = _pthread_sigmask(signal.SIG_BLOCK, ())
             try:
-                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                _pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             except BaseException:  # from the handler of a signal that was pending already
                 self.__exit__()
                 raise
 
     def __exit__(self, *_):
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        if _pthread_sigmask:
+            _pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
 
 class Channel:

@@ -1,6 +1,7 @@
 """State that exists once in a process and scripts may change: folder, recursion limit, timers, threads, children.
 
-interpreter_state.py and process_limits.py have the rest of it.
+interpreter_state.py and process_limits.py have the rest of it. Signals, timers and limits are read after calls that may have
+changed them (watched_calls.py), after each call of a millisecond or more, and after every 32nd shorter one.
 """
 
 import _thread
@@ -12,6 +13,12 @@ import sys
 from _tabpy_worker import kept_pools
 from _tabpy_worker.interpreter_state import InterpreterState
 from _tabpy_worker.process_limits import ProcessLimits
+from _tabpy_worker.watched_calls import WatchedCalls
+
+LONG_CALL_NS = 1_000_000
+SHORT_CALLS = 32
+TIMERS = [getattr(signal, name) for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if hasattr(signal, name)]
+_setitimer = getattr(signal, "setitimer", None)
 
 
 class ProcessState:
@@ -25,6 +32,8 @@ class ProcessState:
         self._adopted = self._open_children_of_reaper()
         self._interpreter = InterpreterState()
         self._limits = ProcessLimits()
+        self._short_calls = 0
+        self._watched = WatchedCalls()
 
     def keep_changes(self, load):
         """The result of `load()`, which loads libraries: what they change, and threads that they start, stay."""
@@ -41,18 +50,29 @@ class ProcessState:
         """Restore what can be restored after a call that took so long. Returns the kind of `leftovers` or None."""
         self.restore_recursion_limit()
         self._interpreter.restore()
+        is_full = self._is_full_check_due(took_ns)
+        if is_full:
+            self._interpreter.restore_handlers()
+            for timer in TIMERS:
+                _setitimer(timer, 0)
         faulthandler.cancel_dump_traceback_later()
         if self._posix:
             os.fchdir(self._folder)
-            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-                signal.setitimer(timer, 0)
             if self._has_processes():
                 return "processes"
         else:
             os.chdir(self._folder)
         if _thread._count() > self._threads and _thread._count() > self._threads + kept_pools.count_all()[1]:
             return "threads"
-        return self._limits.restore(took_ns)
+        return self._limits.restore() if is_full else None
+
+    def _is_full_check_due(self, took_ns):
+        self._short_calls += 1
+        if took_ns < LONG_CALL_NS and self._short_calls < SHORT_CALLS and not self._watched.seen:
+            return False
+        self._short_calls = 0
+        self._watched.seen = False
+        return True
 
     @staticmethod
     def _open_children_of_reaper():
