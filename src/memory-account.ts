@@ -75,9 +75,9 @@ export class Held {
  * until the next garbage collection, and the process holds several times what the account says.
  */
 export function free(buffers: readonly Uint8Array[]): void {
-  for (const { buffer, byteLength } of buffers) {
-    if (byteLength < smallBytes || byteLength !== buffer.byteLength || !(buffer instanceof ArrayBuffer))
-      continue;
-    buffer.transfer(0);
+  for (const each of buffers) {
+    if (each.byteLength < smallBytes) continue; // before its buffer is asked for, which takes longer
+    const { buffer } = each;
+    if (each.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
   }
 }

@@ -20,8 +20,8 @@ import {
 } from "./endpoints.ts";
 import { evaluate } from "./evaluate.ts";
 import { logCaller } from "./access-log.ts";
-import { refuseForeignPages } from "./foreign-pages.ts";
-import { refuseAmbiguousFraming } from "./framing.ts";
+import { createPageCheck } from "./foreign-pages.ts";
+import { createFramingCheck } from "./framing.ts";
 import { gzip } from "./gzip.ts";
 import { createSendLarge } from "./large-answers.ts";
 import { pythonJson } from "../python-json.ts";
@@ -41,18 +41,17 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const info = pythonJson(options.info);
 
   const app = new Hono<AppEnv>({ strict: true });
-  app.use(requestContext({ Vary: "Accept-Encoding", ...service.corsHeaders }, log, options.isLogDetailed));
-  app.use(refuseAmbiguousFraming()); // before anything believes the body or the Host
+  const headers = { Vary: "Accept-Encoding", ...service.corsHeaders };
+  app.use(requestContext(headers, log, options.isLogDetailed, createFramingCheck()));
   if (limits.isGzipEnabled) app.use(gzip());
   // A preflight has no credentials, and its answer reveals nothing.
   app.options("*", (c) => {
     if (options.isLogDetailed) logCaller(c);
     return jsonAnswer({});
   });
-  app.use(authentication(options, service.name));
-  // Behind the preflight, which a browser sends before it knows whether the page is allowed, and behind the line that
-  // names the caller; before every route, because a static file or an archive is no page's business either.
-  if (options.authenticate === undefined) app.use(refuseForeignPages(options));
+  // Pages are checked behind the preflight, which a browser sends before it knows whether the page is allowed, and behind
+  // the line that names the caller; before every route, because a page must read no static file or archive either.
+  app.use(authentication(options, service.name, createPageCheck(options)));
   const { prefix } = service;
   /** HEAD is answered as GET without the body, except where GET runs a function. */
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>, hasHead = true) => {

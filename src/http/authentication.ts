@@ -9,7 +9,10 @@ import { TabPyError } from "../errors.ts";
 import { addressOf, logCaller } from "./access-log.ts";
 import type { AppEnv, AppOptions } from "./types.ts";
 
-/** Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged in refusal-log.ts. */
+/**
+ * Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged in refusal-log.ts.
+ * `checkPage` is asked where there is no password file: a browser sends the password only to pages that it trusts.
+ */
 export function authentication(
   {
     authenticate,
@@ -17,6 +20,7 @@ export function authentication(
     refusalLog,
   }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "refusalLog">,
   realm: string,
+  checkPage: (request: IncomingMessage) => void,
 ): MiddlewareHandler<AppEnv> {
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
   const decided = (c: Context<AppEnv>) => {
@@ -27,6 +31,7 @@ export function authentication(
       decided(c);
       if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined)
         throw notAcceptable(challenge);
+      checkPage(c.env.incoming);
       return next();
     };
   }

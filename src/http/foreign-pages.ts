@@ -4,32 +4,33 @@
 // and pip send none of the headers that are checked here, except Host.
 
 import type { IncomingMessage } from "node:http";
-import type { MiddlewareHandler } from "hono";
 import { isLoopback, normalHost } from "../config/hosts.ts";
 import { TabPyError } from "../errors.ts";
 import { schemeOf } from "./access-log.ts";
-import type { AppEnv, AppOptions } from "./types.ts";
+import type { AppOptions } from "./types.ts";
 
 /** A header is 32 KiB at most; an answer and the log repeat no more of it than this. */
 const maxShownChars = 200;
 
 /**
- * Refuses requests of pages that are neither this server's own nor allowed by the service's CORS headers, and with
- * `allowedHosts` those whose Host is neither in it nor loopback.
+ * A function that throws TabPyError `forbidden` for requests of pages that are neither this server's own nor allowed by the
+ * service's CORS headers, and with `allowedHosts` for those whose Host is neither in it nor loopback.
  */
-export function refuseForeignPages({
+export function createPageCheck({
   service,
   allowedHosts,
-}: Pick<AppOptions, "service" | "allowedHosts">): MiddlewareHandler<AppEnv> {
+}: Pick<AppOptions, "service" | "allowedHosts">): (request: IncomingMessage) => void {
   const allowedOrigin = service.corsHeaders["Access-Control-Allow-Origin"];
-  return function refuseForeignPages(c, next) {
-    const { incoming } = c.env;
+  let servedHost: string | undefined; // most requests have the same
+  return (incoming) => {
     const { origin, host = "", "sec-fetch-site": site } = incoming.headers;
-    if (allowedHosts !== undefined && !isServedAt(host, allowedHosts)) throw foreignHost(host);
-    if (allowedOrigin === "*" || (origin !== undefined && origin === allowedOrigin)) return next();
+    if (allowedHosts !== undefined && host !== servedHost) {
+      if (!isServedAt(host, allowedHosts)) throw foreignHost(host);
+      servedHost = host;
+    }
+    if (allowedOrigin === "*" || (origin !== undefined && origin === allowedOrigin)) return;
     if (origin !== undefined && !isOwn(origin, incoming)) throw foreignOrigin(origin);
     if (site === "cross-site") throw crossSite();
-    return next();
   };
 }
 

@@ -4,15 +4,15 @@
 
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { MiddlewareHandler } from "hono";
 import { TabPyError } from "../errors.ts";
-import type { AppEnv } from "./types.ts";
 
-/** Refuses requests whose body or host is ambiguous (RFC 9112, 3.2 and 6.1), and closes their connection. */
-export function refuseAmbiguousFraming(): MiddlewareHandler<AppEnv> {
+/**
+ * A function that throws TabPyError `bad-request` for requests whose body or host is ambiguous (RFC 9112, 3.2 and 6.1); their
+ * connection is closed.
+ */
+export function createFramingCheck(): (request: IncomingMessage) => void {
   const checked = new WeakSet<Socket>();
-  return function refuseAmbiguousFraming(c, next) {
-    const { incoming } = c.env;
+  return (incoming) => {
     const coding = incoming.headers["transfer-encoding"];
     if (coding !== undefined) {
       if (coding.trim().toLowerCase() !== "chunked")
@@ -26,7 +26,6 @@ export function refuseAmbiguousFraming(): MiddlewareHandler<AppEnv> {
       if (hasTwoHosts(incoming)) throw refusal("two Host headers: expected one");
       checked.add(incoming.socket);
     }
-    return next();
   };
 }
 

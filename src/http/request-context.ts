@@ -3,6 +3,7 @@
 // Response as soon as one is read, which takes longer than everything else in a small call.
 
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../logging/logger.ts";
 import { addressOf, createAccessLog } from "./access-log.ts";
@@ -11,11 +12,15 @@ import type { AppEnv } from "./types.ts";
 /** X-Request-ID is used if it is safe in a log and a header: visible ASCII of a bounded length. */
 const usableId = /^[\x21-\x7e]{1,128}$/;
 
-/** Gives the request its context, and its response `headers` and `X-Request-ID`, whatever the response will be. */
+/**
+ * Gives the request its context, and its response `headers` and `X-Request-ID`, whatever the response will be. `check`
+ * throws for a request that must not be believed (framing.ts).
+ */
 export function requestContext(
   headers: Readonly<Record<string, string>>,
   log: Logger,
   isLogDetailed: boolean,
+  check: (request: IncomingMessage) => void,
 ): MiddlewareHandler<AppEnv> {
   const fixed = Object.entries(headers);
   const logAccess = createAccessLog(log, isLogDetailed);
@@ -39,6 +44,7 @@ export function requestContext(
     c.set("callId", callId);
     c.set("log", log.inCall(callId));
     c.set("gone", controller.signal);
+    check(incoming); // not a middleware of its own, which takes longer than the check
     return next();
   };
 }
