@@ -1,5 +1,6 @@
 // Everything that a request passes through, in order, and every route, on one screen.
 
+import type { IncomingMessage } from "node:http";
 import { type Handler, Hono } from "hono";
 import { TabPyError } from "../errors.ts";
 import { clientWheelName } from "../programs/client-wheel.ts";
@@ -51,8 +52,16 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   });
   // Pages are checked behind the preflight, which a browser sends before it knows whether the page is allowed, and behind
   // the line that names the caller; before every route, because a page must read no static file or archive either.
-  app.use(authentication(options, service.name, createPageCheck(options)));
   const { prefix } = service;
+  const upload = "/configurations/endpoint_upload_destination";
+  const checkPage = options.authenticate === undefined ? createPageCheck(options) : undefined;
+  const check = (incoming: IncomingMessage) => {
+    checkPage?.(incoming);
+    // An archive may be larger than other bodies: it is written to disk.
+    if (incoming.url?.startsWith(`${prefix}${upload}/`) !== true)
+      checkAnnouncedSize(incoming, limits.maxBytes);
+  };
+  app.use(authentication(options, service.name, check));
   /** HEAD is answered as GET without the body, except where GET runs a function. */
   const route = (below: string, methods: Partial<Record<Method, Handler<AppEnv>>>, hasHead = true) => {
     const path = `${prefix}${below}`; // Hono's basePath would make "/sub" of "/sub/"
@@ -69,13 +78,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     app.all(path, refuse);
   };
 
-  // An archive may be larger than other bodies: it is written to disk.
-  const upload = "/configurations/endpoint_upload_destination";
   route(`${upload}/endpoints/:name/:version/pickle_archive`, { PUT: uploadArchive(options) });
-  app.use((c, next) => {
-    checkAnnouncedSize(c.env.incoming, limits.maxBytes);
-    return next();
-  });
   route("/info", { GET: () => bytesAnswer(info) });
   route("/evaluate", { POST: evaluate(options, handleCall) });
   route("/query/:name", { GET: query(options, handleCall), POST: query(options, handleCall) }, false);

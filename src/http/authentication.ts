@@ -11,7 +11,7 @@ import type { AppEnv, AppOptions } from "./types.ts";
 
 /**
  * Refuses requests as the contract requires; `realm` is the service's name. Refusals are logged in refusal-log.ts.
- * `checkPage` is asked where there is no password file: a browser sends the password only to pages that it trusts.
+ * `check` throws for a request that is refused for another reason; it is not a middleware of its own, which takes longer.
  */
 export function authentication(
   {
@@ -20,7 +20,7 @@ export function authentication(
     refusalLog,
   }: Pick<AppOptions, "authenticate" | "isLogDetailed" | "refusalLog">,
   realm: string,
-  checkPage: (request: IncomingMessage) => void,
+  check: (request: IncomingMessage) => void,
 ): MiddlewareHandler<AppEnv> {
   const challenge = `Basic realm="${realm.replace(/[^\x20-\x7e]|["\\]/g, "")}"`;
   const decided = (c: Context<AppEnv>) => {
@@ -31,7 +31,7 @@ export function authentication(
       decided(c);
       if (parseBasicHeader(c.env.incoming.headers.authorization) !== undefined)
         throw notAcceptable(challenge);
-      checkPage(c.env.incoming);
+      check(c.env.incoming);
       return next();
     };
   }
@@ -39,6 +39,7 @@ export function authentication(
     if (verdict.kind === "verified") {
       c.set("user", verdict.user);
       decided(c);
+      check(c.env.incoming);
       return next();
     }
     const { incoming } = c.env;

@@ -32,7 +32,7 @@ import {
 } from "./state.ts";
 import { storing } from "./storage.ts";
 
-const leaseMs = 2;
+const leaseMs = 10;
 /** A file that isn't believed is reported after this many polls: another process may be about to write the rest. */
 const restPolls = 3;
 
