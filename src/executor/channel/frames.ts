@@ -226,13 +226,16 @@ export class FrameDecoder {
   #fill(opened: Opened, chunk: Buffer): Buffer {
     const { header, bodyBytes, body, held, filled } = opened;
     const piece = chunk.subarray(0, bodyBytes - filled);
+    const pieceBytes = piece.length;
+    const rest = chunk.subarray(pieceBytes);
     body?.set(piece, filled);
-    opened.filled += piece.length;
+    opened.filled += pieceBytes;
+    if (rest.length === 0) free([chunk]); // or it would be held until the next garbage collection, uncounted
     if (opened.filled === bodyBytes) {
       this.#opened = undefined;
       this.#pass(header, body, held);
     }
-    return chunk.subarray(piece.length);
+    return rest;
   }
 
   #pass(header: Header, body: Buffer | undefined, held: Held | undefined): void {

@@ -10,8 +10,8 @@ const turnBytes = 256 * 1024;
 export function readInTurns(stream: Readable, onChunk: (chunk: Buffer) => void): void {
   let leftBytes = turnBytes;
   stream.on("data", (chunk: Buffer) => {
+    leftBytes -= chunk.length; // before onChunk, which may free it
     onChunk(chunk);
-    leftBytes -= chunk.length;
     if (leftBytes > 0) return;
     leftBytes = turnBytes;
     stream.pause();
