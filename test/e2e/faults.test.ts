@@ -436,14 +436,12 @@ test("the connection of a client that does not read its answer of 100 MB is clos
     const answer = sendRaw(impatient.port, bytes, (socket) => {
       paused = socket.pause();
     });
-    // The other clients' calls take milliseconds.
-    await until("the end of the call", () =>
-      /POST \/evaluate \(\S+\) \d{4,}\./.test(impatient.log.slice(before)),
-    );
+    const lost = "client gone POST /evaluate";
+    await until("the end of the connection", () => impatient.log.slice(before).includes(lost));
     paused?.resume();
     expect((await answer).length).toBeLessThan(100_000_000);
   }, impatient);
-}, 30_000);
+}, 60_000);
 
 test("a large answer sets no time limit for the next call on its connection", async () => {
   await using impatient = await startServer({ env: { TABPY_WORKERS: "2", TABPY_REQUEST_TIMEOUT: "1" } });

@@ -88,7 +88,7 @@ test("bodies count when they arrive, and their memory goes back", async () => {
 }, 60_000);
 
 // With answers of 14 MB and a limit of 64 MB: 196 MB before, 165 now. With 40 answers of 50 MB and a limit of 200 MB:
-// 7.2 GB before, 256 to 433 now, because chunks from the workers wait for the garbage collector.
+// 7.2 GB before, 279 to 298 now.
 test("answers count until they are read, and a client that doesn't read is dropped when its memory is needed", async () => {
   await using server = await startServer({ env: { TABPY_MAX_BUFFERED_MB: "128" } });
   const idleMb = residentMb(server.pid);
