@@ -277,7 +277,7 @@ class LeftoverTest(unittest.TestCase):
     def test_pools_that_nobody_keeps_end_with_the_call(self):
         for text in (
             "from concurrent.futures import ProcessPoolExecutor\nreturn list(ProcessPoolExecutor(2).map(abs, [-1]))",
-            "import multiprocessing\nreturn multiprocessing.Pool(2).map(abs, [-1])",
+            "import multiprocessing\nwith multiprocessing.Pool(2) as pool: return pool.map(abs, [-1])",
             "import multiprocessing\nwith multiprocessing.get_context('spawn').Pool(2) as pool: return pool.map(abs, [-1])",
         ):
             with self.subTest(text), WorkerProcess() as worker:

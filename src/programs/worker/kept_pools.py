@@ -12,30 +12,42 @@ EXECUTOR_MODULES = ("concurrent.futures.process", "joblib.externals.loky.process
 # The processes that watch for leaked semaphores and files of others.
 TRACKER_MODULES = ("multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker",
                    "loky.backend.resource_tracker")
+POOL_MODULES = (*EXECUTOR_MODULES, "multiprocessing.pool", *TRACKER_MODULES)
 MAX_PROCESSES = 64
 # How long pools that nobody uses any more may take to end.
-SHUTDOWN_SECONDS = 5
+SHUTDOWN_SECONDS = 2
 PAUSE_SECONDS = 0.01
 
 
 def have_all(list_children):
     """Whether all processes that `list_children()` returns belong to pools that a worker may keep.
 
-    Waits for those of pools that nobody uses any more. Trackers end when no pool is left.
+    Trackers end when no pool is left.
     """
-    end = time.monotonic() + SHUTDOWN_SECONDS
-    ending = set()
-    while True:
+    def is_so():
         kept, _ = count_all()
         children = list_children()
         if children <= kept or kept and children <= kept | _trackers():
             return True
         if children <= _trackers():
-            ending |= _end_trackers()
-        is_ending = not children.isdisjoint(ending) or any(_is_ending(thread) for thread in _executor_threads())
-        if not is_ending or time.monotonic() >= end:
+            _end_trackers()
+        return False
+    return _comes_true(is_so)
+
+
+def have_threads(count, own):
+    """Whether the threads, of which there are `count()` now, are the `own` ones of the worker and those of such pools."""
+    return _comes_true(lambda: count() <= own + count_all()[1])
+
+
+def _comes_true(is_so):
+    """Waits for it where a pool, which nobody uses any more, may be ending its processes and threads."""
+    end = time.monotonic() + SHUTDOWN_SECONDS
+    while not is_so():
+        if not any(name in sys.modules for name in POOL_MODULES) or time.monotonic() >= end:
             return False
         time.sleep(PAUSE_SECONDS)
+    return True
 
 
 def count_all():
@@ -55,13 +67,10 @@ def _trackers():
 
 
 def _end_trackers():
-    """Let them end, and return their process ids. The next pool starts them again."""
-    ending = set()
+    """Let them end: the next pool starts them again."""
     for tracker in _running_trackers():
-        ending.add(tracker._pid)
         os.close(tracker._fd)
         tracker._fd = tracker._pid = None
-    return ending
 
 
 def _running_trackers():
@@ -71,20 +80,11 @@ def _running_trackers():
 
 def _executors():
     """Executors of concurrent.futures and of loky, which is made after it, as (process ids, threads)."""
-    for thread in _executor_threads():
-        if not _is_ending(thread) and not thread.pending_work_items:
-            yield set(thread.processes), (thread, getattr(thread.call_queue, "_thread", None))
-
-
-def _executor_threads():
-    """The running threads that manage the processes of an executor."""
-    found = [thread for name in EXECUTOR_MODULES for thread in list(getattr(sys.modules.get(name), "_threads_wakeups", ()))]
-    return [thread for thread in found if thread.is_alive()]
-
-
-def _is_ending(thread):
-    """Whether the executor is gone: then the thread ends its processes."""
-    return thread.executor_reference() is None
+    for name in EXECUTOR_MODULES:
+        for thread in list(getattr(sys.modules.get(name), "_threads_wakeups", ())):
+            # Without an executor it ends its processes.
+            if thread.is_alive() and thread.executor_reference() is not None and not thread.pending_work_items:
+                yield set(thread.processes), (thread, getattr(thread.call_queue, "_thread", None))
 
 
 def _pools():

@@ -62,7 +62,7 @@ class ProcessState:
                 return "processes"
         else:
             os.chdir(self._folder)
-        if _thread._count() > self._threads and _thread._count() > self._threads + kept_pools.count_all()[1]:
+        if _thread._count() > self._threads and not kept_pools.have_threads(_thread._count, self._threads):
             return "threads"
         return self._limits.restore() if is_full else None
 
