@@ -2,6 +2,7 @@
 // such scripts as workers, all would wait for one another. So they don't wait for a worker of the pool: they run in workers
 // beyond its number. A call that finds a free worker never gets here.
 
+import { errorText, TabPyError } from "../errors.ts";
 import type { Logger } from "../logging/logger.ts";
 import { type PendingCall, unavailable } from "./call.ts";
 import type { CallQueue } from "./call-queue.ts";
@@ -114,7 +115,7 @@ export class InnerCalls {
       return await startWorker();
     } catch (error) {
       this.#workerCount--;
-      pending.refuse(error as ReturnType<typeof unavailable>);
+      pending.refuse(error instanceof TabPyError ? error : unavailable(errorText(error), "", 1));
       return undefined;
     }
   }

@@ -224,13 +224,7 @@ export class Registry implements Service {
    * @param size its Content-Length, 0 when it is sent in chunks. @param gone fires when its client has disconnected.
    * @throws TabPyError `too-large` or `bad-request`; then nothing of it is kept.
    */
-  async receiveUpload(
-    name: string,
-    version: string,
-    body: Readable,
-    size: number,
-    gone?: AbortSignal,
-  ): Promise<string> {
+  async receiveUpload(name: string, version: string, body: Readable, size: number, gone?: AbortSignal) {
     this.#staging.checkSize(size);
     return this.#staging.receive(name, version, body, gone);
   }

@@ -99,3 +99,17 @@ test("a deployment replaces the workers that have imported modules of the user",
   await until("the new code from every worker", async () => String(await queries()) === "700", 20_000);
   expect(await queries()).toEqual(["700"]);
 }, 60_000);
+
+test("a worker that imports modules with long paths keeps its place", async () => {
+  await using server = await startServer({ env: { TABPY_WORKERS: "1" } });
+  // More than the channel takes at once, so that the list of paths arrives in parts.
+  const script = `import os, sys, types
+for at in range(1900):
+  module = types.ModuleType("made_up_%d" % at)
+  module.__file__ = "/nowhere/" + "long/" * 400 + "%d.py" % at
+  sys.modules[module.__name__] = module
+return os.getpid()`;
+  const { json: pid } = await server.evaluate(script);
+  for (let at = 0; at < 3; at++)
+    expect((await server.evaluate("import os\nreturn os.getpid()")).json).toBe(pid);
+}, 30_000);

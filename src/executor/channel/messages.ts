@@ -173,9 +173,9 @@ export function parseReply(header: ReplyHeader, body: Buffer | undefined, held: 
   return { kind: "rejected", rejected: content };
 }
 
-/** The paths of `modules`. Throws for another body. */
+/** The paths of `modules`: none when there was no memory for the body. Throws for another body. */
 export function parseModules(body: Buffer | undefined): readonly string[] {
-  const paths: unknown = JSON.parse(body?.toString() ?? "");
+  const paths: unknown = body === undefined ? [] : JSON.parse(body.toString());
   if (!Array.isArray(paths)) throw new Error("no list of paths");
   return paths.filter((path) => typeof path === "string");
 }

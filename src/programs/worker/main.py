@@ -134,6 +134,7 @@ class Worker:
             leftovers = self._state.restore(time.monotonic_ns() - started)
             if leftovers:
                 reply.more["leftovers"] = leftovers
+            self._tell_modules()
             took = (time.monotonic_ns() - started) // 1000
             self._channel.reply(number, reply.kind, reply.body, took, reply.more, reply.function)
             reply = None
@@ -141,10 +142,13 @@ class Worker:
             if leftovers:
                 self._channel.wait_for_end()
                 return
-            imported = self._module_files.take_new()
-            if imported:
-                paths, is_own = imported
-                self._channel.write({"id": 0, "kind": "modules", "own": is_own}, json.dumps(paths).encode("ascii"))
+
+    def _tell_modules(self):
+        """Before the reply: a part of a message from a worker that runs no call would be taken for a script's."""
+        imported = self._module_files.take_new()
+        if imported:
+            paths, is_own = imported
+            self._channel.write({"id": 0, "kind": "modules", "own": is_own}, json.dumps(paths).encode("ascii"))
 
     def _evaluate(self, header, body, reply):
         script = None
